@@ -1,0 +1,2 @@
+/** A replicated counter. */
+console.log("@effect-raft/example-counter")

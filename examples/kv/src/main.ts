@@ -1,0 +1,2 @@
+/** A key-value store on three processes. */
+console.log("@effect-raft/example-kv")
