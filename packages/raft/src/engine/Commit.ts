@@ -1,0 +1,41 @@
+/**
+ * What is committed, and handing it to the state machine (§3.5, §3.6.2).
+ */
+import * as Log from "./Log.ts"
+import type { Index } from "./LogPosition.ts"
+import { type Next, next } from "./Next.ts"
+import * as Quorum from "./Quorum.ts"
+import { isLeader, type State } from "./State.ts"
+
+/**
+ * An entry is committed once a majority holds it durably and it is of the leader's own term; all before
+ * it are then committed too. Entries of older terms are never committed by counting: a majority may hold
+ * one and a later leader may still replace it (§3.6.2, figure 3.7). The leader counts itself like any
+ * other, by what is on its disk.
+ */
+export const advance = (state: State): Next => {
+  if (!isLeader(state)) return next(state)
+  const { progress, since } = state.role
+  const held = Quorum.reached(
+    Log.membership(state.log),
+    (id) => id === state.id ? state.durability.durable : progress.find((each) => each.id === id)?.match ?? 0
+  )
+  return next(held > state.commit && held >= since ? { ...state, commit: held } : state)
+}
+
+/** A follower believes its leader, as far as it knows that their logs agree. Never backwards. */
+export const learn = (state: State, commit: Index, agreed: Index): State => {
+  const known = Math.min(commit, agreed)
+  return known > state.commit ? { ...state, commit: known } : state
+}
+
+/**
+ * Hands over what is committed and on this node's own disk, so that the state machine is never ahead of
+ * the log it was built from; and no more than the state machine's lane may hold.
+ */
+export const handOver = (state: State): Next => {
+  const room = state.applied + state.settings.maxEntriesApplying
+  const to = Math.min(state.commit, state.durability.durable, room)
+  if (to <= state.handed) return next(state)
+  return next({ ...state, handed: to }, { _tag: "Apply", from: state.handed + 1, to })
+}

@@ -1,0 +1,131 @@
+/**
+ * One notation for everything: scripts, logs, reports and pages print the same lines.
+ *
+ *   n1@2 follower last=5@1 commit=3 vote=- leader=n2
+ *   n1@3 → n2 RequestVote last=5@1 (after write 4)
+ *
+ * `5@1` is the entry at index 5 with term 1; `n1@2` is node n1 in term 2.
+ */
+import type { Input } from "./Input.ts"
+import * as Log from "./Log.ts"
+import type { LogPosition } from "./LogPosition.ts"
+import type { Message } from "./Message.ts"
+import type { Output, Write } from "./Output.ts"
+import type { Role, State } from "./State.ts"
+
+const roles = {
+  Follower: "follower",
+  PreCandidate: "pre-candidate",
+  Candidate: "candidate",
+  Leader: "leader"
+} as const satisfies Record<Role["_tag"], string>
+
+/** A role's name, as users see it. */
+export type RoleName = (typeof roles)[Role["_tag"]]
+
+export const role = (role: Role): RoleName => roles[role._tag]
+
+export const position = ({ index, term }: LogPosition): string => `${index}@${term}`
+
+/** Runs of terms, for instance `1-4@1 5-7@3`. */
+export const runs = (runs: ReadonlyArray<Log.Run>, last: number): string =>
+  runs.map((run, place) => {
+    const end = (runs[place + 1]?.start ?? last + 1) - 1
+    return `${run.start === end ? end : `${run.start}-${end}`}@${run.term}`
+  }).join(" ")
+
+/** What a node knows, in one line; what is as one would expect is left out. */
+export const state = (state: State): string => {
+  const { applied, commit, durability, id, leader, log } = state
+  const parts = [
+    `${id}@${state.term} ${role(state.role)}`,
+    `last=${position(Log.lastPosition(log))}`,
+    durability.durable < log.last ? `durable=${durability.durable}` : "",
+    `commit=${commit}`,
+    applied < commit ? `applied=${applied}` : "",
+    `vote=${state.votedFor ?? "-"}`,
+    leader !== undefined && leader !== id ? `leader=${leader}` : ""
+  ]
+  return parts.filter((part) => part !== "").join(" ")
+}
+
+const body = (message: Message): string => {
+  switch (message._tag) {
+    case "RequestPreVote":
+    case "RequestVote":
+      return `last=${position(message.last)}`
+    case "PreVoteReply":
+    case "VoteReply":
+      return message.granted ? "granted" : "refused"
+    case "AppendEntries": {
+      const entries = message.runs.length === 0 ? "" : ` entries=${runs(message.runs, message.last)}`
+      return `previous=${position(message.previous)}${entries} commit=${message.commit} round=${message.sequence}`
+    }
+    case "AppendReply": {
+      if (message.accepted) return `match=${message.match} round=${message.sequence}`
+      const held = message.runs.length === 0 ? "" : ` holds=${runs(message.runs, message.last)}`
+      return `refused=${message.match} last=${message.last}${held} round=${message.sequence}`
+    }
+  }
+}
+
+/** What is said, without who says it. */
+export const message = (message: Message): string => `${message._tag} ${body(message)}`
+
+const write = ({ append, boundary, hardState, truncateAfter, write: id }: Write): string => {
+  const parts = [
+    boundary === undefined
+      ? ""
+      : `boundary=${position(boundary)} members=${boundary.membership.members.map((member) => member.id).join(",")}`,
+    hardState === undefined ? "" : `term=${hardState.term} vote=${hardState.votedFor ?? "-"}`,
+    truncateAfter === undefined ? "" : `keep=${truncateAfter}`,
+    append === undefined ? "" : `append=${runs(append.runs, append.to)}`
+  ]
+  return `write ${id}: ${parts.filter((part) => part !== "").join(" ")}`
+}
+
+const range = (from: number, to: number): string => (from === to ? `${from}` : `${from}-${to}`)
+
+/** What a node asks of the world, without who asks. */
+export const output = (output: Output): string => {
+  switch (output._tag) {
+    case "Write":
+      return write(output)
+    case "Send":
+      return `→ ${output.to} ${message(output.message)}${output.after === 0 ? "" : ` (after write ${output.after})`}`
+    case "Accepted":
+      return `accepted #${output.batch} as ${range(output.from, output.to)}@${output.term}`
+    case "Refused":
+      return `refused #${output.batch}: ${output.reason}`
+    case "Resolved":
+      return `resolved #${output.batch} ${range(output.from, output.to)}`
+    case "Superseded":
+      return `superseded #${output.batch} ${range(output.from, output.to)}`
+    case "ReadReady":
+      return `read #${output.read} may be answered at ${output.index}`
+    case "ReadFailed":
+      return `read #${output.read} failed`
+    case "Apply":
+      return `apply ${range(output.from, output.to)}`
+  }
+}
+
+/** What has happened to a node, without when. */
+export const input = (input: Input): string => {
+  switch (input._tag) {
+    case "Timer":
+      return "timer"
+    case "Receive":
+      return `${input.message.from}@${input.message.term} → ${message(input.message)}`
+    case "Propose":
+      return `propose #${input.batch} (${input.count})`
+    case "Read":
+      return `read #${input.read}`
+    case "Persisted":
+      return `persisted ${input.write}`
+    case "Applied":
+      return `applied ${input.index}`
+    case "Unsent":
+      return `unsent to ${input.to} from ${input.from}`
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Elections: who may lead, and how a node comes to lead (§3.4, §3.6.1, §9.6).
+ */
+import * as Chance from "./Chance.ts"
+import * as Log from "./Log.ts"
+import * as LogPosition from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
+import type { PreVoteReply, RequestPreVote, RequestVote, VoteReply } from "./Message.ts"
+import { flow, type Next, next, send, write } from "./Next.ts"
+import * as Progress from "./Progress.ts"
+import * as Quorum from "./Quorum.ts"
+import * as Replication from "./Replication.ts"
+import * as Roles from "./Roles.ts"
+import type { Candidate, Leader, PreCandidate, State } from "./State.ts"
+
+/** A leader that was heard within the shortest election timeout is not to be disturbed (§4.2.3, §6.4.1). */
+export const hearsLeader = (state: State): boolean =>
+  state.role._tag === "Leader" || state.now < state.heardLeaderAt + state.settings.electionTimeout
+
+/** Nothing was heard of a leader for too long. Who may not vote may not lead either, and waits on. */
+export const onTimer = (state: State): Next => {
+  if (state.now < state.electionDeadline) return next(state)
+  const waiting = Roles.awaitLeader({ ...state, leader: undefined })
+  return Membership.isVoter(Log.membership(state.log), state.id) ? askFirst(waiting) : next(waiting)
+}
+
+/** Asks the others whether an election could be won. Its own answer is yes. */
+const askFirst = (state: State): Next => {
+  const [round, seed] = Chance.draw(state.seed)
+  const asking: State<PreCandidate> = { ...state, seed, role: { _tag: "PreCandidate", round, granted: [state.id] } }
+  const last = Log.lastPosition(state.log)
+  const questions = Membership.others(Log.membership(state.log), state.id).map((id) =>
+    send(asking, id, { _tag: "RequestPreVote", from: state.id, term: state.term, last, round })
+  )
+  return flow(() => next(asking, ...questions), standIfWelcome)(asking)
+}
+
+/** Says what it would do, and remembers nothing: neither the term nor the asker (§9.6). */
+export const onRequestPreVote = (state: State, message: RequestPreVote): Next => {
+  const granted = !hearsLeader(state) && message.term >= state.term
+    && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
+  const { round } = message
+  return next(
+    state,
+    send(state, message.from, { _tag: "PreVoteReply", from: state.id, term: state.term, round, granted })
+  )
+}
+
+export const onPreVoteReply = (state: State<PreCandidate>, message: PreVoteReply): Next => {
+  const counts = message.granted && message.round === state.role.round && !state.role.granted.includes(message.from)
+  if (!counts) return next(state)
+  return standIfWelcome({ ...state, role: { ...state.role, granted: [...state.role.granted, message.from] } })
+}
+
+const standIfWelcome = (state: State): Next =>
+  state.role._tag === "PreCandidate" && Quorum.isMajority(Log.membership(state.log), state.role.granted)
+    ? stand(state)
+    : next(state)
+
+/** Stands for election: a new term, a vote for itself, and a question to all (§3.4). */
+const stand = (state: State): Next => {
+  const candidate: State<Candidate> = {
+    ...state,
+    term: state.term + 1,
+    votedFor: state.id,
+    leader: undefined,
+    role: { _tag: "Candidate", granted: [] }
+  }
+  const [voted, written] = write(candidate, { hardState: true })
+  const last = Log.lastPosition(state.log)
+  const questions = Membership.others(Log.membership(state.log), state.id).map((id) =>
+    send(voted, id, { _tag: "RequestVote", from: state.id, term: voted.term, last })
+  )
+  return next(voted, written, ...questions)
+}
+
+/** A node votes once per term, first come, for a candidate whose log holds all that its own does (§3.6.1). */
+export const onRequestVote = (state: State, message: RequestVote): Next => {
+  const free = state.votedFor === undefined || state.votedFor === message.from
+  const granted = free && state.leader === undefined
+    && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
+  const reply = { _tag: "VoteReply", from: state.id, term: state.term, granted } as const
+  if (!granted) return next(state, send(state, message.from, reply))
+  if (state.votedFor === message.from) return next(state, send(state, message.from, reply))
+  // A granted vote is a promise: it leaves only once a crash cannot make this node forget it.
+  const [voted, written] = write(Roles.awaitLeader({ ...state, votedFor: message.from }), { hardState: true })
+  return next(voted, written, send(voted, message.from, reply))
+}
+
+export const onVoteReply = (state: State<Candidate>, message: VoteReply): Next => {
+  if (!message.granted || state.role.granted.includes(message.from)) return next(state)
+  return next({ ...state, role: { ...state.role, granted: [...state.role.granted, message.from] } })
+}
+
+/** Counts the votes. The candidate's own is one of them from the moment it is durable. */
+export const tally = (state: State): Next => {
+  if (state.role._tag !== "Candidate") return next(state)
+  const isDurable = state.durability.persisted >= state.durability.hardStateWrite
+  const granted = isDurable ? [...state.role.granted, state.id] : state.role.granted
+  return Quorum.isMajority(Log.membership(state.log), granted) ? win(state) : next(state)
+}
+
+/** Leads, says so at once, and commits nothing until an entry of its own term is (§3.4, §3.6.2, §6.4). */
+const win = (state: State): Next => {
+  const members = Membership.others(Log.membership(state.log), state.id)
+  const leader: State<Leader> = {
+    ...state,
+    leader: state.id,
+    role: {
+      _tag: "Leader",
+      since: state.log.last + 1,
+      progress: members.map((id) => Progress.begin(id, state.log.last, state.now)),
+      sequence: 1,
+      reads: [],
+      heartbeatDeadline: state.now + state.settings.heartbeatInterval
+    }
+  }
+  const [opened, written] = Replication.append(leader, 1, undefined)
+  return next(opened, written)
+}

@@ -1,0 +1,91 @@
+/**
+ * A node as a function: `(state, inputs) → [state, outputs]`.
+ *
+ * The same state and inputs give the same result, always. Whoever runs it carries out the outputs in the
+ * order in which they are listed, hands in what comes of them, and wakes the node at its `deadline`.
+ */
+import type * as Chance from "./Chance.ts"
+import * as Durability from "./Durability.ts"
+import type { Input } from "./Input.ts"
+import * as Invariants from "./Invariants.ts"
+import * as Log from "./Log.ts"
+import type { NodeId } from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
+import { type Next, next, write } from "./Next.ts"
+import type { Output } from "./Output.ts"
+import * as Replication from "./Replication.ts"
+import * as Roles from "./Roles.ts"
+import type { Settings } from "./Settings.ts"
+import { isLeader, type Recovered, type State } from "./State.ts"
+import * as Step from "./Step.ts"
+
+export interface Start {
+  readonly id: NodeId
+  readonly settings: Settings
+  /** Must differ from node to node, or they stand for election all at once. */
+  readonly seed: Chance.Seed
+  readonly now: number
+  /** What was found on the disk; nothing on a new one. */
+  readonly recovered?: Recovered
+  /** The first membership of a new cluster. Of no effect on a node that has a log or knows a membership. */
+  readonly bootstrap?: Membership.Membership
+}
+
+/** A node as it starts: a follower that has heard from nobody. Alone in its cluster, it does not wait. */
+export const start = ({ bootstrap, id, now, recovered, seed, settings }: Start): Next => {
+  const log = recovered?.log ?? Log.empty()
+  const state = Roles.awaitLeader<State["role"]>({
+    id,
+    settings,
+    term: recovered?.hardState.term ?? 0,
+    votedFor: recovered?.hardState.votedFor,
+    leader: undefined,
+    log,
+    durability: Durability.recovered(log.last),
+    commit: log.boundary.index,
+    handed: log.boundary.index,
+    applied: log.boundary.index,
+    waiters: [],
+    role: Roles.follower,
+    seed,
+    now,
+    electionDeadline: now,
+    heardLeaderAt: Number.NEGATIVE_INFINITY
+  })
+  const isNew = log.last === 0 && state.term === 0 && Log.membership(log).members.length === 0
+  const [begun, outputs] = bootstrap !== undefined && isNew ? found(state, bootstrap) : next(state)
+  const isAlone = Membership.isSoleVoter(Log.membership(begun.log), id)
+  return [isAlone ? { ...begun, electionDeadline: now } : begun, outputs]
+}
+
+/** Begins a log with the first membership, as every founding node does. */
+const found = (state: State, membership: Membership.Membership): Next => {
+  const boundary = { ...state.log.boundary, membership }
+  const [founded, written] = write({ ...state, log: { ...state.log, boundary } }, { boundary })
+  return next(founded, written)
+}
+
+/** Takes one input. */
+export const step = (state: State, input: Input): Next => stepAll(state, [input])
+
+/** Takes all that has arrived: one message to each member and one look at the quorum serve them together. */
+export const stepAll = (state: State, inputs: ReadonlyArray<Input>): Next => {
+  const outputs: Array<Output> = []
+  let current = state
+  for (const input of inputs) {
+    const [after, emitted] = Step.react(current, input)
+    current = after
+    for (const output of emitted) outputs.push(output)
+  }
+  const [settled, last] = Step.settle(current)
+  for (const output of last) outputs.push(output)
+  const result: Next = [settled, outputs]
+  Invariants.check(state, inputs, result)
+  return result
+}
+
+/** When the node wants a `Timer`, on the clock of its inputs. */
+export const deadline = (state: State): number =>
+  isLeader(state)
+    ? Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))
+    : state.electionDeadline

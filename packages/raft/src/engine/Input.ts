@@ -1,0 +1,59 @@
+/**
+ * What can happen to a node. Each input carries the time at which it happened, on a clock that never
+ * runs backwards; the engine has none of its own.
+ */
+import type { WriteId } from "./Durability.ts"
+import type { Index, NodeId } from "./LogPosition.ts"
+import type { Message } from "./Message.ts"
+import type { Handle } from "./State.ts"
+
+interface At {
+  /** Milliseconds, never less than in the input before. */
+  readonly now: number
+}
+
+/** Time has passed. May come early, late, or for nothing: the deadlines in the state decide. */
+export interface Timer extends At {
+  readonly _tag: "Timer"
+}
+
+/** A message has come. `batch` is the handle of the payloads that came with it, if any did. */
+export interface Receive extends At {
+  readonly _tag: "Receive"
+  readonly message: Message
+  readonly batch: Handle | undefined
+}
+
+/** Commands to add to the log: one input, however many they are. */
+export interface Propose extends At {
+  readonly _tag: "Propose"
+  readonly batch: Handle
+  readonly count: number
+}
+
+/** Someone wants to read what is committed by now, or later (§6.4). */
+export interface Read extends At {
+  readonly _tag: "Read"
+  readonly read: Handle
+}
+
+/** Everything up to `write` is durable. Cumulative: one may stand for many. */
+export interface Persisted extends At {
+  readonly _tag: "Persisted"
+  readonly write: WriteId
+}
+
+/** The state machine has applied everything up to `index`. Cumulative. */
+export interface Applied extends At {
+  readonly _tag: "Applied"
+  readonly index: Index
+}
+
+/** Entries from `from` on could not be sent to `to`: its queue was full, it was not connected, or they could not be read. */
+export interface Unsent extends At {
+  readonly _tag: "Unsent"
+  readonly to: NodeId
+  readonly from: Index
+}
+
+export type Input = Timer | Receive | Propose | Read | Persisted | Applied | Unsent

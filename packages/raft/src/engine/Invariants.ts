@@ -1,0 +1,179 @@
+/**
+ * What must hold of every state, and of every step between two.
+ *
+ * The sentence is the name: it is what a failure says. These run after every step, in tests and in
+ * production; when one does not hold the engine throws, and the node stops before it tells anyone.
+ */
+import * as Durability from "./Durability.ts"
+import type { Input } from "./Input.ts"
+import * as Log from "./Log.ts"
+import * as LogPosition from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
+import { halt, type Next } from "./Next.ts"
+import type { Output } from "./Output.ts"
+import * as Quorum from "./Quorum.ts"
+import { isLeader, type State, type Waiter } from "./State.ts"
+
+/** One step: where it began, what came, and where it ended. */
+export interface Step {
+  readonly before: State
+  readonly inputs: ReadonlyArray<Input>
+  readonly after: State
+  readonly outputs: ReadonlyArray<Output>
+}
+
+const isWellFormed = ({ boundary, last, runs }: Log.Log): boolean => {
+  let { index: start, term } = boundary
+  for (const [place, run] of runs.entries()) {
+    const follows = run.start > start && (place === 0 ? run.term >= term : run.term > term)
+    if (!follows) return false
+    start = run.start
+    term = run.term
+  }
+  return start <= last && (runs.length === 0 ? last === boundary.index : runs[0]?.start === boundary.index + 1)
+}
+
+export const ofState: Readonly<Record<string, (state: State) => boolean>> = {
+  "the log holds no term beyond the current one": (state) => Log.lastTerm(state.log) <= state.term,
+  "what is committed is in the log": ({ commit, log }) => log.boundary.index <= commit && commit <= log.last,
+  "what is durable is in the log": ({ durability, log }) => durability.durable <= log.last,
+  "what was handed over is committed and durable, and what is applied was handed over": (state) =>
+    state.applied <= state.handed && state.handed <= Math.min(state.commit, state.durability.durable),
+  "a candidate or leader voted for itself": ({ id, role, votedFor }) =>
+    (role._tag !== "Candidate" && role._tag !== "Leader") || votedFor === id,
+  "a node knows itself as leader exactly when it leads": ({ id, leader, role }) =>
+    (leader === id) === (role._tag === "Leader"),
+  "who may not vote does not campaign": ({ id, log, role }) =>
+    role._tag === "Follower" || role._tag === "Leader" || Membership.isVoter(Log.membership(log), id),
+  "a leader's log ends in its own term": (state) => !isLeader(state) || Log.lastTerm(state.log) === state.term,
+  "a leader counts no more of another's log than its own holds, and sends on after that": (state) =>
+    !isLeader(state) ||
+    state.role.progress.every(({ match, next }) =>
+      match <= state.log.last && match < next && next <= state.log.last + 1
+    ),
+  "a read waits for a round that has begun, and for the leader's own term": (state) =>
+    !isLeader(state) ||
+    state.role.reads.every(({ index, sequence }) =>
+      state.role._tag === "Leader" && sequence <= state.role.sequence && index >= state.role.since
+    ),
+  "a proposal waits only while nothing is committed in its place": (state) =>
+    state.waiters.every((waiter) => waiter.from > state.commit && waiter.from <= waiter.to),
+  "writes complete in order": ({ durability: { hardStateWrite, issued, pending, persisted } }) =>
+    persisted <= issued && hardStateWrite <= issued && pending.length === issued - persisted
+    && pending.every((each, place) => each.write === persisted + place + 1)
+}
+
+type Tag = Output["_tag"]
+type Of<T extends Tag> = Extract<Output, { readonly _tag: T }>
+
+const isOf = <T extends Tag>(tag: T) => (output: Output): output is Of<T> => output._tag === tag
+
+/** Which proposal a decision is about: one that waited before, or was accepted in this step. */
+const proposal = (step: Step, batch: number, index: number): Waiter | undefined =>
+  [...step.before.waiters, ...step.outputs.filter(isOf("Accepted"))].find((each) =>
+    each.batch === batch && each.from <= index && index <= each.to
+  )
+
+const count = (ranges: ReadonlyArray<{ readonly from: number; readonly to: number }>): number =>
+  ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+
+const changedHardState = ({ after, before }: Step): boolean =>
+  before.term !== after.term || before.votedFor !== after.votedFor
+
+/** What a message says that a crash of this node could make untrue, until this write is done. */
+const promisedBy = ({ durability }: State, { message }: Of<"Send">): Durability.WriteId => {
+  const log = message._tag === "AppendReply" && message.accepted
+    ? Durability.writeCovering(durability, message.match)
+    : 0
+  const needed = Math.max(log, durability.hardStateWrite)
+  return needed > durability.persisted ? needed : 0
+}
+
+/** Whether the candidate that was granted a vote holds all that this node does, by the terms first (§3.6.1). */
+const deserves = ({ before, inputs }: Step, candidate: string): boolean =>
+  inputs.some((input) =>
+    input._tag === "Receive" && input.message._tag === "RequestVote"
+    && input.message.from === candidate && LogPosition.isUpToDate(input.message.last, Log.lastPosition(before.log))
+  )
+
+export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
+  "term, commit, and what was handed over and applied never fall": ({ after, before }) =>
+    before.term <= after.term && before.commit <= after.commit
+    && before.handed <= after.handed && before.applied <= after.applied,
+  "within a term, a vote is cast once": ({ after, before }) =>
+    before.term < after.term || before.votedFor === undefined || before.votedFor === after.votedFor,
+  "within a term, the leader stays the same": ({ after, before }) =>
+    before.term < after.term || before.leader === undefined || after.leader === undefined ||
+    before.leader === after.leader,
+  "within a term, a leader only appends": ({ after, before }) =>
+    before.role._tag !== "Leader" || before.term < after.term || Log.holds(after.log, Log.lastPosition(before.log)),
+  "what is committed stays": ({ after, before }) =>
+    Log.termAt(after.log, before.commit) === Log.termAt(before.log, before.commit),
+  "the log is whole, and its terms rise": ({ after, before }) => after.log === before.log || isWellFormed(after.log),
+  "a changed term or vote is persisted as it now stands": (step) => {
+    if (!changedHardState(step)) return true
+    const saved = step.outputs.filter(isOf("Write")).findLast((write) => write.hardState !== undefined)?.hardState
+    return saved !== undefined && saved.term === step.after.term && saved.votedFor === step.after.votedFor
+  },
+  "a changed log is written as it now stands": ({ after, before, outputs }) => {
+    if (after.log === before.log) return true
+    const writes = outputs.filter(isOf("Write"))
+    const added = writes.findLast((write) => write.append !== undefined)?.append
+    return writes.some((write) => write.boundary !== undefined) || (added !== undefined && added.to === after.log.last)
+  },
+  "nothing is truncated that is committed": ({ before, outputs }) =>
+    outputs.filter(isOf("Write")).every((write) =>
+      write.truncateAfter === undefined || write.truncateAfter >= before.commit
+    ),
+  "what promises waits for the disk": (step) =>
+    step.outputs.filter(isOf("Send")).every((output) => output.after >= promisedBy(step.after, output)),
+  "a vote goes to a log that holds all this one does": (step) =>
+    step.outputs.filter(isOf("Send")).every(({ message, to }) =>
+      message._tag !== "VoteReply" || !message.granted || deserves(step, to)
+    ),
+  "a leader commits by counting only what a majority has on disk, in its own term": ({ after, before }) => {
+    if (!isLeader(after) || after.commit === before.commit) return true
+    const { durability, id, log, role } = after
+    const held = Quorum.reached(
+      Log.membership(log),
+      (voter) => voter === id ? durability.durable : role.progress.find((each) => each.id === voter)?.match ?? 0
+    )
+    return before.term < after.term || (held >= after.commit && Log.termAt(log, after.commit) === after.term)
+  },
+  "entries are handed over in order, without gaps": ({ after, before, outputs }) => {
+    let handed = before.handed
+    for (const apply of outputs.filter(isOf("Apply"))) {
+      if (apply.from !== handed + 1 || apply.to < apply.from) return false
+      handed = apply.to
+    }
+    return handed === after.handed
+  },
+  "what is resolved is committed at its index and term": (step) =>
+    step.outputs.filter(isOf("Resolved")).every(({ batch, from, to }) =>
+      to <= step.after.commit && Log.termAt(step.after.log, to) === proposal(step, batch, from)?.term
+      && Log.termAt(step.after.log, from) === proposal(step, batch, from)?.term
+    ),
+  "what is superseded has something else committed in its place": (step) =>
+    step.outputs.filter(isOf("Superseded")).every(({ batch, from }) =>
+      from <= step.after.commit && Log.termAt(step.after.log, from) !== proposal(step, batch, from)?.term
+    ),
+  "every accepted proposal has one outcome, or waits for it": ({ after, before, outputs }) =>
+    count(before.waiters) + count(outputs.filter(isOf("Accepted")))
+      === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded"))),
+  "a read is answered at or above what was committed when it came": ({ after, before, outputs }) =>
+    outputs.filter(isOf("ReadReady")).every(({ index }) =>
+      isLeader(after) && index <= after.commit
+      && index >= Math.min(before.commit, after.role.since) && index >= after.role.since
+    )
+}
+
+/** Throws, naming the first sentence that does not hold. */
+export const check = (before: State, inputs: ReadonlyArray<Input>, [after, outputs]: Next): void => {
+  for (const sentence in ofState) {
+    if (ofState[sentence]?.(after) === false) halt(`${after.id}: not so: ${sentence}`)
+  }
+  const step: Step = { before, inputs, after, outputs }
+  for (const sentence in ofStep) {
+    if (ofStep[sentence]?.(step) === false) halt(`${after.id}: not so: ${sentence}`)
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What a node asks of the world. The order of durability is part of it: writes form one queue, and what
+ * promises something names the write it waits for.
+ */
+import type { WriteId } from "./Durability.ts"
+import type { Boundary, Run } from "./Log.ts"
+import type { Index, NodeId, Term } from "./LogPosition.ts"
+import type { Message } from "./Message.ts"
+import type { Handle, HardState } from "./State.ts"
+
+/** Entries to add to the log on disk. */
+export interface Append {
+  readonly from: Index
+  readonly to: Index
+  readonly runs: ReadonlyArray<Run>
+  /** Where their payloads are; none for the entry with which a leader opens its term. */
+  readonly batch: Handle | undefined
+}
+
+/** One atomic write: all of it survives a crash, or none. Writes are carried out in the order of their numbers. */
+export interface Write {
+  readonly _tag: "Write"
+  readonly write: WriteId
+  readonly hardState: HardState | undefined
+  /** Drop every entry past this one, before adding any. */
+  readonly truncateAfter: Index | undefined
+  readonly append: Append | undefined
+  /** Where the log begins from now on. */
+  readonly boundary: Boundary | undefined
+}
+
+/**
+ * A message to deliver, or to lose. It must not leave before everything up to `after` is durable (0: at
+ * once). An `AppendEntries` names its entries; whoever sends it adds the payloads, in several messages if
+ * one would be too large.
+ */
+export interface Send {
+  readonly _tag: "Send"
+  readonly to: NodeId
+  readonly message: Message
+  readonly after: WriteId
+}
+
+/** Proposals have a place in the log. Not yet a promise. */
+export interface Accepted {
+  readonly _tag: "Accepted"
+  readonly batch: Handle
+  readonly from: Index
+  readonly to: Index
+  readonly term: Term
+}
+
+/** Proposals were not taken: they did not and will not happen. */
+export interface Refused {
+  readonly _tag: "Refused"
+  readonly batch: Handle
+  readonly reason: "NotLeader" | "Busy"
+}
+
+/** Proposals are committed. */
+export interface Resolved {
+  readonly _tag: "Resolved"
+  readonly batch: Handle
+  readonly from: Index
+  readonly to: Index
+}
+
+/** Proposals will never happen: something else is committed in their place. */
+export interface Superseded {
+  readonly _tag: "Superseded"
+  readonly batch: Handle
+  readonly from: Index
+  readonly to: Index
+}
+
+/** The read may be answered once `index` is applied. */
+export interface ReadReady {
+  readonly _tag: "ReadReady"
+  readonly read: Handle
+  readonly index: Index
+}
+
+/** This node cannot answer the read: it does not lead, or no longer. */
+export interface ReadFailed {
+  readonly _tag: "ReadFailed"
+  readonly read: Handle
+}
+
+/** Entries for the state machine, in order, without gaps, each once. */
+export interface Apply {
+  readonly _tag: "Apply"
+  readonly from: Index
+  readonly to: Index
+}
+
+export type Output = Write | Send | Accepted | Refused | Resolved | Superseded | ReadReady | ReadFailed | Apply

@@ -1,0 +1,48 @@
+/**
+ * What a leader knows of one other member's log (§3.5).
+ *
+ * While the place where two logs agree is not known, one message at a time asks for it (probe). Once it
+ * is, entries are sent ahead of their answers, up to a window (replicate). `match` only ever grows: it is
+ * what the member has on its disk. `next` is a guess and may be taken back, never to `match` or below.
+ */
+import type { Index, NodeId } from "./LogPosition.ts"
+
+export interface Progress {
+  readonly id: NodeId
+  readonly mode: "probe" | "replicate"
+  /** The member's log agrees with ours, durably, up to here. */
+  readonly match: Index
+  /** The first entry that was not sent yet. */
+  readonly next: Index
+  /** A probe is under way: nothing more until its answer, or the next heartbeat. */
+  readonly waiting: boolean
+  /** When the member last answered in this term. */
+  readonly heardAt: number
+  /** The newest round it answered. */
+  readonly acknowledged: number
+  /** The newest round it was sent. */
+  readonly told: number
+  /** The commit index it was last told. */
+  readonly toldCommit: Index
+}
+
+/** At the start of a term a member counts as heard from, and its log is guessed to be as long as ours. */
+export const begin = (id: NodeId, last: Index, now: number): Progress => ({
+  id,
+  mode: "probe",
+  match: 0,
+  next: last + 1,
+  waiting: false,
+  heardAt: now,
+  acknowledged: 0,
+  told: 0,
+  toldCommit: 0
+})
+
+/** Begins to look for the place of agreement again, from `next` on. */
+export const probe = (progress: Progress, next: Index): Progress => ({
+  ...progress,
+  mode: "probe",
+  next: Math.max(progress.match + 1, next),
+  waiting: false
+})

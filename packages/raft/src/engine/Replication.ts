@@ -1,0 +1,219 @@
+/**
+ * Bringing the logs of others in line with the leader's (§3.5).
+ */
+import * as Commit from "./Commit.ts"
+import * as Durability from "./Durability.ts"
+import type { Propose, Unsent } from "./Input.ts"
+import * as Log from "./Log.ts"
+import type { Index, NodeId } from "./LogPosition.ts"
+import type { AppendEntries, AppendReply } from "./Message.ts"
+import { halt, type Next, next, send, write } from "./Next.ts"
+import type { Output } from "./Output.ts"
+import * as Progress from "./Progress.ts"
+import * as Quorum from "./Quorum.ts"
+import * as Roles from "./Roles.ts"
+import { isLeader, type Leader, type State } from "./State.ts"
+
+// ---- the follower's side ----
+
+type Answer = Pick<AppendReply, "accepted" | "match" | "last" | "runs">
+
+const answer = (state: State, message: AppendEntries, reply: Answer, after: Durability.WriteId = 0): Output =>
+  send(state, message.from, {
+    _tag: "AppendReply",
+    from: state.id,
+    term: state.term,
+    sequence: message.sequence,
+    ...reply
+  }, after)
+
+/** Refuses entries that have nothing to stand on, and shows where to look instead. */
+const refuseEntries = (state: State, message: AppendEntries): Next => {
+  const { index } = message.previous
+  if (index <= state.commit) halt(`the leader of term ${message.term} contradicts what is committed at ${index}`)
+  return next(state, answer(state, message, { accepted: false, match: index, ...Log.hint(state.log, index) }))
+}
+
+/**
+ * The leader of this term speaks. Its entries are taken if they continue what this node holds (§3.5); what
+ * contradicts them goes, and nothing else: a message that was overtaken by a longer one takes nothing away.
+ */
+export const onAppendEntries = (state: State, message: AppendEntries, batch: number | undefined): Next => {
+  const following = Roles.follow(state, message.from)
+  const { boundary } = following.log
+  // What the boundary covers is committed, and so agrees: only what is above it needs a look.
+  const fits = message.previous.index < boundary.index || Log.holds(following.log, message.previous)
+  if (!fits) return refuseEntries(following, message)
+  const agreed = Math.max(message.last, boundary.index)
+  const first = Log.divergence(following.log, boundary.index, message.last, message.runs)
+  if (first > message.last) return acknowledge(Commit.learn(following, message.commit, agreed), message, agreed)
+  const [appended, written] = overwrite(following, message, first, batch)
+  const [after, replies] = acknowledge(Commit.learn(appended, message.commit, agreed), message, agreed)
+  return next(after, written, ...replies)
+}
+
+/**
+ * Says how far the logs agree once that is durable. A heartbeat is answered at once, with what is durable
+ * already: it asks whether this node still follows, and a slow disk must not delay that.
+ */
+const acknowledge = (state: State, message: AppendEntries, agreed: Index): Next => {
+  const isHeartbeat = message.last === message.previous.index
+  const match = isHeartbeat ? Math.min(agreed, state.durability.durable) : agreed
+  const reply: Answer = { accepted: true, match, last: match, runs: [] }
+  return next(state, answer(state, message, reply, Durability.writeCovering(state.durability, match)))
+}
+
+/** Puts the leader's entries from `first` on in the place of whatever stands there. */
+const overwrite = (state: State, message: AppendEntries, first: Index, batch: number | undefined) => {
+  if (first <= state.commit) halt(`the leader of term ${message.term} contradicts what is committed at ${first}`)
+  const conflicts = first <= state.log.last
+  const kept = conflicts ? Log.truncateAfter(state.log, first - 1) : state.log
+  const runs = message.runs
+    .filter((_, place) => (message.runs[place + 1]?.start ?? message.last + 1) > first)
+    .map((run) => (run.start < first ? { start: first, term: run.term } : run))
+  const extended = { ...state, log: Log.append(kept, runs, message.last, []) }
+  const append = { from: first, to: message.last, runs, batch }
+  return write(extended, conflicts ? { truncateAfter: first - 1, append } : { append })
+}
+
+// ---- the leader's side ----
+
+/** Adds entries of this term to the leader's own log, without waiting for its disk. */
+export const append = (
+  state: State<Leader>,
+  count: number,
+  batch: number | undefined
+): readonly [State<Leader>, Output] => {
+  const from = state.log.last + 1
+  const to = state.log.last + count
+  const runs = [{ start: from, term: state.term }]
+  const extended = { ...state, log: Log.append(state.log, runs, to, []) }
+  return write(extended, { append: { from, to, runs, batch } })
+}
+
+/** Gives commands a place in the log, unless too many are on their way already. */
+export const onPropose = (state: State<Leader>, { batch, count }: Propose): Next => {
+  const outstanding = state.log.last - state.applied + count
+  if (outstanding > state.settings.maxEntriesOutstanding) {
+    return next(state, { _tag: "Refused", batch, reason: "Busy" })
+  }
+  const [appended, written] = append(state, count, batch)
+  const waiter = { batch, from: state.log.last + 1, to: appended.log.last, term: state.term }
+  return next({ ...appended, waiters: [...state.waiters, waiter] }, { _tag: "Accepted", ...waiter }, written)
+}
+
+/** Who does not lead takes no commands: they did not happen. */
+export const refuseProposal = (state: State, { batch }: Propose): Next =>
+  next(state, { _tag: "Refused", batch, reason: "NotLeader" })
+
+const update = (
+  state: State<Leader>,
+  id: NodeId,
+  change: (progress: Progress.Progress) => Progress.Progress
+): State<Leader> => ({
+  ...state,
+  role: { ...state.role, progress: state.role.progress.map((each) => (each.id === id ? change(each) : each)) }
+})
+
+/** Any answer of this term shows that the member still follows; what it says of its log may be old. */
+export const onAppendReply = (state: State<Leader>, reply: AppendReply): Next => {
+  // Neither a log longer than ours nor a round not yet begun can be spoken of truthfully.
+  if (reply.sequence > state.role.sequence || (reply.accepted && reply.match > state.log.last)) return next(state)
+  return next(update(state, reply.from, (progress) => {
+    const heard = { ...progress, heardAt: state.now, acknowledged: Math.max(progress.acknowledged, reply.sequence) }
+    return reply.accepted ? advanceProgress(heard, reply.match) : retreat(state, heard, reply)
+  }))
+}
+
+/** The member's log agrees up to `match`: send on from there, ahead of its answers. */
+const advanceProgress = (progress: Progress.Progress, match: Index): Progress.Progress => ({
+  ...progress,
+  mode: "replicate",
+  match: Math.max(progress.match, match),
+  next: Math.max(progress.next, match + 1),
+  waiting: false
+})
+
+/** The member lacks what came before: look where its log and ours part. An old refusal changes nothing. */
+const retreat = (state: State, progress: Progress.Progress, reply: AppendReply): Progress.Progress => {
+  const isOld = progress.mode === "probe" ? reply.match !== progress.next - 1 : reply.match >= progress.next
+  if (isOld || reply.match <= progress.match) return progress
+  return Progress.probe(progress, Log.agreement(state.log, Math.min(reply.last, reply.match - 1), reply.runs) + 1)
+}
+
+/** What was not sent is not on its way: wait for the next heartbeat, then go on from there. */
+export const onUnsent = (state: State<Leader>, { from, to }: Unsent): Next =>
+  next(
+    update(state, to, (progress) =>
+      from >= progress.next ? progress : { ...Progress.probe(progress, from), waiting: true })
+  )
+
+/** A leader that has heard from no majority for an election timeout cannot commit and must not be believed (§6.2). */
+export const quorumDeadline = (state: State<Leader>): number =>
+  state.settings.electionTimeout +
+  Quorum.reached(Log.membership(state.log), (id) =>
+    id === state.id ? state.now : state.role.progress.find((each) => each.id === id)?.heardAt ?? state.now)
+
+/** Steps down without a majority; otherwise begins a new round when a heartbeat is due. */
+export const onTimer = (state: State<Leader>): Next => {
+  if (state.now >= quorumDeadline(state)) return Roles.stepDown(state)
+  if (state.now < state.role.heartbeatDeadline) return next(state)
+  const heartbeatDeadline = state.now + state.settings.heartbeatInterval
+  return next({ ...state, role: { ...state.role, sequence: state.role.sequence + 1, heartbeatDeadline } })
+}
+
+// ---- what is sent ----
+
+/** Sends each member what it has not been sent: entries within its window, else a newer round or commit index. */
+export const flush = (state: State): Next => {
+  if (!isLeader(state)) return next(state)
+  const outputs: Array<Output> = []
+  const progress = state.role.progress.map((each) => advanceMember(state, each, outputs))
+  return outputs.length === 0 ? next(state) : next({ ...state, role: { ...state.role, progress } }, ...outputs)
+}
+
+const advanceMember = (
+  state: State<Leader>,
+  progress: Progress.Progress,
+  outputs: Array<Output>
+): Progress.Progress => {
+  const { maxEntriesInFlight, maxEntriesPerMessage } = state.settings
+  let current = progress
+  const window = Math.min(state.log.last, current.match + maxEntriesInFlight)
+  while (current.next <= window && !current.waiting) {
+    current = entries(state, current, Math.min(window, current.next + maxEntriesPerMessage - 1), outputs)
+  }
+  const news = current.told < state.role.sequence ||
+    (!current.waiting && current.toldCommit < Math.min(state.commit, current.next - 1))
+  return news ? entries(state, current, current.next - 1, outputs) : current
+}
+
+/** One message: the entries from the member's `next` up to `last`, possibly none. */
+const entries = (
+  state: State<Leader>,
+  progress: Progress.Progress,
+  last: Index,
+  outputs: Array<Output>
+): Progress.Progress => {
+  const index = progress.next - 1
+  const term = Log.termAt(state.log, index)
+  if (typeof term !== "number") return halt(`nothing is known of entry ${index}, which ${progress.id} needs`)
+  outputs.push(send(state, progress.id, {
+    _tag: "AppendEntries",
+    from: state.id,
+    term: state.term,
+    previous: { term, index },
+    last,
+    runs: Log.runsBetween(state.log, index + 1, last),
+    commit: state.commit,
+    sequence: state.role.sequence
+  }))
+  const probing = progress.mode === "probe"
+  return {
+    ...progress,
+    next: probing ? progress.next : last + 1,
+    waiting: probing,
+    told: state.role.sequence,
+    toldCommit: Math.min(state.commit, last)
+  }
+}

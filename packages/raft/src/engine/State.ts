@@ -1,0 +1,106 @@
+/**
+ * Everything a node knows (Figure 3.1), as one value.
+ *
+ * What only a leader or a candidate needs lives in its role, so it cannot outlive the role. The leader a
+ * node follows is a field of its own: whom it voted for says nothing about who won. Times are those that
+ * inputs carried; `deadline` says when the node wants to be woken.
+ */
+import type { Seed } from "./Chance.ts"
+import type { Durability } from "./Durability.ts"
+import type { Log } from "./Log.ts"
+import type { Index, NodeId, Term } from "./LogPosition.ts"
+import type { Progress } from "./Progress.ts"
+import type { Settings } from "./Settings.ts"
+
+/** Listens to a leader, or waits for one. */
+export interface Follower {
+  readonly _tag: "Follower"
+}
+
+/** Asks whether it could win before it changes anything (§9.6). */
+export interface PreCandidate {
+  readonly _tag: "PreCandidate"
+  readonly round: number
+  readonly granted: ReadonlyArray<NodeId>
+}
+
+/** Stands for election in its term (§3.4). Its own vote counts once it is durable. */
+export interface Candidate {
+  readonly _tag: "Candidate"
+  readonly granted: ReadonlyArray<NodeId>
+}
+
+/** Reads that wait for a majority to confirm that this node still leads (§6.4). */
+export interface PendingRead {
+  readonly read: number
+  /** The round that must be confirmed: one that began after the read arrived. */
+  readonly sequence: number
+  /** What must be applied before the read is answered. */
+  readonly index: Index
+}
+
+/** Leads its term: the only node that adds to the log of others. */
+export interface Leader {
+  readonly _tag: "Leader"
+  /** Where the entries of its own term start; nothing before is committed by counting (§3.6.2). */
+  readonly since: Index
+  /** One per other member, in the membership's order. */
+  readonly progress: ReadonlyArray<Progress>
+  /** The newest round of asking. */
+  readonly sequence: number
+  readonly reads: ReadonlyArray<PendingRead>
+  readonly heartbeatDeadline: number
+}
+
+export type Role = Follower | PreCandidate | Candidate | Leader
+
+/** Proposals that were accepted and whose outcome is open, by index and term. The index alone says nothing. */
+export interface Waiter {
+  /** The handle under which the proposals came. */
+  readonly batch: number
+  readonly from: Index
+  readonly to: Index
+  readonly term: Term
+}
+
+/** A proposal or read handle, given by the driver and handed back with the outcome. */
+export type Handle = number
+
+export interface State<out R extends Role = Role> {
+  readonly id: NodeId
+  readonly settings: Settings
+  readonly term: Term
+  readonly votedFor: NodeId | undefined
+  /** Who leads the current term, as far as this node knows. */
+  readonly leader: NodeId | undefined
+  readonly log: Log
+  readonly durability: Durability
+  readonly commit: Index
+  /** What was handed to the state machine. */
+  readonly handed: Index
+  /** What the state machine says it has applied. */
+  readonly applied: Index
+  readonly waiters: ReadonlyArray<Waiter>
+  readonly role: R
+  readonly seed: Seed
+  /** The latest time an input carried. */
+  readonly now: number
+  /** When a node that does not lead stops waiting for one that does. */
+  readonly electionDeadline: number
+  /** When this node last heard from the leader of its term; minus infinity if never. */
+  readonly heardLeaderAt: number
+}
+
+/** What must survive a crash besides the log. */
+export interface HardState {
+  readonly term: Term
+  readonly votedFor: NodeId | undefined
+}
+
+/** What a node finds on its disk when it starts. */
+export interface Recovered {
+  readonly hardState: HardState
+  readonly log: Log
+}
+
+export const isLeader = (state: State): state is State<Leader> => state.role._tag === "Leader"
