@@ -1,0 +1,133 @@
+/**
+ * A node of a replicated service.
+ *
+ * Commands that are proposed here go into one log that a majority of the nodes keeps on disk; every node applies
+ * them in the same order. `Replicated.Service` puts types on top; this module deals in bytes.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import type { NodeId } from "./engine/LogPosition.ts"
+import * as Membership from "./engine/Membership.ts"
+import * as Driver from "./internal/driver.ts"
+import type * as Status from "./internal/status.ts"
+import type { Busy, Fatal, NotLeader, Unknown } from "./RaftError.ts"
+import { MembershipError } from "./RaftError.ts"
+import type { StateMachine } from "./StateMachine.ts"
+import type { Storage, StorageError } from "./Storage.ts"
+import type { Peer, Transport, TransportError } from "./Transport.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The node's name in the cluster. Never given to another node, nor to this one after its disk was lost. */
+  readonly id: NodeId
+  /** The cluster's name. Nodes of other clusters are not listened to. The default is `"raft"`. */
+  readonly cluster?: string | undefined
+  /**
+   * The founding members, the same on each of them. Counts only when the node starts for the first time; later the
+   * node knows its membership. Without it a new node waits until it is added.
+   */
+  readonly bootstrap?: { readonly members: ReadonlyArray<Membership.Member> } | undefined
+  /** What other nodes are told about this one, for instance where its HTTP interface is. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * What a node says of itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RaftStatus = Status.Status
+
+/**
+ * How fresh a read must be.
+ *
+ * - `linearizable`: sees everything that was acknowledged before it began. Costs one round of messages, shared
+ *   by all reads that wait, and no log entry.
+ * - `stale`: what this node has applied by now, on any node, without asking anyone. Of any age.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Consistency = "linearizable" | "stale"
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class Raft extends Context.Service<Raft, {
+  /**
+   * Commits a command and answers what applying it answered.
+   *
+   * Succeeds once a majority has it on disk and this node has applied it. Commands of one fiber are applied in the
+   * order it proposed them. `NotLeader` and `Busy` mean that it did not happen and will not; `Unknown`, after
+   * `requestTimeout`, that it may have, or may yet; `Fatal`, that this node has stopped itself. Interrupting the
+   * caller abandons the answer, not the command.
+   */
+  readonly propose: (command: Uint8Array) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
+  /**
+   * Looks without changing. Linearizable, unless the caller asks for less; then only `Busy` and `Fatal` remain.
+   */
+  readonly read: (
+    query: unknown,
+    options?: { readonly consistency?: Consistency | undefined }
+  ) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
+  /** What the node says of itself now. */
+  readonly status: Effect.Effect<RaftStatus>
+  /** The status now, and again whenever role, term, leader or membership change, or the node stops. */
+  readonly changes: Stream.Stream<RaftStatus>
+  /** The nodes that have introduced themselves, with their attributes. */
+  readonly peers: Effect.Effect<ReadonlyArray<Peer>>
+  /** Waits until the node stops, and says why. */
+  readonly stopped: Effect.Effect<Fatal>
+}>()("effect-raft/Raft") {}
+
+const membershipOf = (options: Options): Effect.Effect<Membership.Membership | undefined, MembershipError> => {
+  if (options.bootstrap === undefined) return Effect.succeed(undefined)
+  const { members } = options.bootstrap
+  const ids = new Set(members.map((member) => member.id))
+  const invalid = (detail: string) => Effect.fail(new MembershipError({ detail }))
+  if (ids.size !== members.length) return invalid("two founding members have the same id")
+  if (ids.has("")) return invalid("a founding member has an empty id")
+  if (!ids.has(options.id)) return invalid(`${options.id} is not among the founding members`)
+  return Effect.succeed(Membership.make(members))
+}
+
+/**
+ * Starts a node that runs until the scope closes, or until it has to stop itself.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: Options) {
+  const bootstrap = yield* membershipOf(options)
+  const { attributes = {}, cluster = "raft", id } = options
+  const node = yield* Driver.make({ id, cluster, bootstrap, attributes })
+  return Raft.of({
+    propose: node.propose,
+    read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency === "stale"),
+    status: node.status,
+    changes: node.changes,
+    peers: node.peers,
+    stopped: node.stopped
+  })
+})
+
+/**
+ * A node as a service. Closing its scope stops every fiber, finishes the writes that were issued, and leaves the
+ * network. A node that fails later does not fail the layer: requests then fail with `Fatal`, and `stopped` says why.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<Raft, StorageError | TransportError | MembershipError, Storage | Transport | StateMachine> =>
+  Layer.effect(Raft, make(options))

@@ -1,0 +1,64 @@
+/**
+ * What the cluster replicates: a state that commands change, the same way on every node.
+ *
+ * Every node applies the same commands in the same order, so what applying does may depend on nothing else:
+ * no clock, no chance, nothing read from outside. Time and ids arrive in the command. `Replicated` derives
+ * one of these from schemas and reducers; a hand-written one is one object.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Index, LogPosition } from "./engine/LogPosition.ts"
+
+/**
+ * A committed command and where it stands in the log.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Command {
+  readonly position: LogPosition
+  readonly payload: Uint8Array
+}
+
+/**
+ * Applies, reads, and can be moved elsewhere.
+ *
+ * **Gotchas**
+ *
+ * A defect in any of these stops the node with `Fatal`: it can no longer be the same as the others. To refuse a
+ * command is a reply like any other.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class StateMachine extends Context.Service<StateMachine, {
+  /** Applies committed commands, in order, each once since the start or the last `restore`; one reply for each. */
+  readonly apply: (commands: ReadonlyArray<Command>) => Effect.Effect<ReadonlyArray<unknown>>
+  /** Looks without changing. `applied` is the index of the last entry that went into the state. */
+  readonly read: (query: unknown, applied: Index) => Effect.Effect<unknown>
+  /** The whole state, as bytes that `restore` understands. */
+  readonly snapshot: Effect.Effect<Uint8Array>
+  /** Replaces the whole state. */
+  readonly restore: (snapshot: Uint8Array) => Effect.Effect<void>
+}>()("effect-raft/StateMachine") {}
+
+/**
+ * A state machine from plain functions, one command at a time.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (machine: {
+  readonly apply: (command: Command) => unknown
+  readonly read: (query: unknown, applied: Index) => unknown
+  readonly snapshot: () => Uint8Array
+  readonly restore: (snapshot: Uint8Array) => void
+}): StateMachine["Service"] =>
+  StateMachine.of({
+    apply: (commands) => Effect.sync(() => commands.map((command) => machine.apply(command))),
+    read: (query, applied) => Effect.sync(() => machine.read(query, applied)),
+    snapshot: Effect.sync(() => machine.snapshot()),
+    restore: (snapshot) => Effect.sync(() => machine.restore(snapshot))
+  })

@@ -1,0 +1,181 @@
+/**
+ * What a node must not forget: its term and vote, and its log.
+ *
+ * Raft is safe only if `Storage` keeps its promises, so each is stated on the method that makes it, and
+ * each has a case in `StorageTest` of `@effect-raft/testing`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Boundary } from "./engine/Log.ts"
+import type { Index, NodeId } from "./engine/LogPosition.ts"
+import type { HardState, Recovered } from "./engine/State.ts"
+import type { Entries } from "./Entries.ts"
+
+/**
+ * What is stored contradicts itself where no crash can have torn it. Nothing is repaired by guessing: to
+ * cut the log there could take away what is committed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", {
+  path: Schema.String,
+  /** Where in the file, in bytes. */
+  offset: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.path} is damaged at byte ${this.offset}: ${this.detail}`
+  }
+}
+
+/**
+ * Another process, or another node of this one, has the storage open.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Locked extends Schema.TaggedError<Locked>()("Locked", { path: Schema.String }) {
+  override get message() {
+    return `${this.path} is in use by another process`
+  }
+}
+
+/**
+ * The storage belongs to another node or another cluster.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Foreign extends Schema.TaggedError<Foreign>()("Foreign", {
+  path: Schema.String,
+  expected: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.path} belongs to ${this.found}, not to ${this.expected}`
+  }
+}
+
+/**
+ * The storage was written in a format that this version does not read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnsupportedFormat extends Schema.TaggedError<UnsupportedFormat>()("UnsupportedFormat", {
+  path: Schema.String,
+  version: Schema.Int
+}) {
+  override get message() {
+    return `${this.path} has format ${this.version}, which this version does not read`
+  }
+}
+
+/**
+ * The disk, or whatever stands for it, refused. After a failed write nothing is known of what it left
+ * behind: it is never tried again, the node stops.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Failed extends Schema.TaggedError<Failed>()("Failed", {
+  operation: Schema.String,
+  path: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `${this.operation} failed on ${this.path}: ${
+      this.cause instanceof Error ? this.cause.message : String(this.cause)
+    }`
+  }
+}
+
+/**
+ * Why a storage could not do what it was asked; `reason` says which way.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
+  reason: Schema.Union([Corrupt, Locked, Foreign, UnsupportedFormat, Failed])
+}) {
+  override get message() {
+    return this.reason.message
+  }
+}
+
+/**
+ * Whose storage it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Identity {
+  readonly cluster: string
+  readonly node: NodeId
+  /** Names this disk for as long as it lives. A new storage keeps it; an old one has its own. */
+  readonly incarnation: number
+}
+
+/**
+ * What a storage held when it was opened.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Loaded extends Recovered {
+  /** The incarnation under which this storage was first opened. */
+  readonly incarnation: number
+}
+
+/**
+ * One change. All of it is kept, or none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StorageWrite {
+  /** The term and vote from now on. */
+  readonly hardState: HardState | undefined
+  /** Drop every entry past this index, before adding any. */
+  readonly truncateAfter: Index | undefined
+  /** Add these right after the end of the log. */
+  readonly entries: Entries | undefined
+  /** Where the log begins from now on. */
+  readonly boundary: Boundary | undefined
+}
+
+/**
+ * Keeps what a node must not forget.
+ *
+ * **Gotchas**
+ *
+ * - One node per storage: `open` fails with `Locked` while another has it.
+ * - After any error of `write`, neither `write` nor `read` is called again.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Storage extends Context.Service<Storage, {
+  /**
+   * What earlier writes made durable, all of it and nothing else; called once, before anything else. On a new
+   * storage: term 0, no vote, an empty log, and the identity is kept for good. Fails with `Foreign` on the
+   * storage of another node or cluster.
+   */
+  readonly open: (identity: Identity) => Effect.Effect<Loaded, StorageError>
+  /**
+   * Carries the changes out in order. They are durable before it succeeds. Should the node die meanwhile, what
+   * is found later is the changes up to some point, each whole. Never called while another call is under way.
+   */
+  readonly write: (writes: ReadonlyArray<StorageWrite>) => Effect.Effect<void, StorageError>
+  /**
+   * The entries `from` to `to`, both included and written before, or as many of the first of them as fit into
+   * `maxBytes` (one in any case). May be called while a write is under way; entries that it truncates may then
+   * come back in their old or in their new form.
+   */
+  readonly read: (from: Index, to: Index, maxBytes: number) => Effect.Effect<Entries, StorageError>
+}>()("effect-raft/Storage") {}

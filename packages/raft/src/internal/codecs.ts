@@ -1,0 +1,82 @@
+/**
+ * The bytes of a typed service: commands in the log, the state in a snapshot.
+ *
+ * JSON by the schemas' own codecs: readable in a log that has to be looked at, and stable while the library
+ * changes. A command is `[tag, payload]`. What is read from the log is checked like anything else that comes from
+ * outside; a command that this program does not know is a defect, for to skip it would be to differ from the others.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+type Codec = Schema.Codec<unknown, unknown>
+
+interface Operation {
+  readonly payload: Codec
+  readonly success: Codec
+}
+
+interface Definition {
+  readonly state: Codec
+  readonly commands: Readonly<Record<string, Operation>>
+  readonly queries: Readonly<Record<string, Operation>>
+}
+
+export interface Codecs {
+  readonly encodeCommand: (tag: string, payload: unknown) => Uint8Array
+  readonly decodeCommand: (bytes: Uint8Array) => readonly [tag: string, payload: unknown]
+  readonly encodeState: (state: unknown) => Uint8Array
+  readonly decodeState: (bytes: Uint8Array) => unknown
+  /** Checks a reply against the schema of the command or query it belongs to. */
+  readonly reply: (tag: string) => (reply: unknown) => Effect.Effect<unknown>
+}
+
+const Named = Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.Unknown]))
+
+// Every platform has these two; the language's own library just does not list them.
+declare const TextEncoder: new () => { readonly encode: (text: string) => Uint8Array }
+declare const TextDecoder: new (
+  label: string,
+  options: { readonly fatal: boolean }
+) => { readonly decode: (bytes: Uint8Array) => string }
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+const operationOf = (operations: ReadonlyMap<string, Operation>, tag: string): Operation => {
+  const operation = operations.get(tag)
+  if (operation === undefined) throw new Error(`nothing is known of ${JSON.stringify(tag)}`)
+  return operation
+}
+
+export const make = ({ commands, queries, state }: Definition): Codecs => {
+  const operations = new Map(Object.entries({ ...commands, ...queries }))
+  const encoders = new Map<string, (payload: unknown) => unknown>()
+  const decoders = new Map<string, (json: unknown) => unknown>()
+  for (const [tag, { payload }] of Object.entries(commands)) {
+    const codec = Schema.toCodecJson(payload)
+    encoders.set(tag, Schema.encodeUnknownSync(codec))
+    decoders.set(tag, Schema.decodeUnknownSync(codec))
+  }
+  const stateCodec = Schema.fromJsonString(Schema.toCodecJson(state))
+  const encodeState = Schema.encodeUnknownSync(stateCodec)
+  const decodeState = Schema.decodeUnknownSync(stateCodec)
+  const decodeNamed = Schema.decodeUnknownSync(Named)
+  return {
+    encodeCommand: (tag, payload) => encoder.encode(JSON.stringify([tag, encoders.get(tag)?.(payload)])),
+    decodeCommand: (bytes) => {
+      const [tag, json] = decodeNamed(decoder.decode(bytes))
+      const decode = decoders.get(tag)
+      if (decode === undefined) throw new Error(`the log holds a command that this program does not know: ${tag}`)
+      return [tag, decode(json)]
+    },
+    encodeState: (value) => encoder.encode(encodeState(value)),
+    decodeState: (bytes) => decodeState(decoder.decode(bytes)),
+    reply: (tag) => {
+      const isReply = Schema.is(operationOf(operations, tag).success)
+      return (reply) =>
+        isReply(reply)
+          ? Effect.succeed(reply)
+          : Effect.die(new Error(`${tag} answered with something else than it says`))
+    }
+  }
+}
