@@ -17,10 +17,12 @@ import * as Settings from "./engine/Settings.ts"
  * @since 0.1.0
  */
 export interface Options extends Settings.Settings {
-  /** How long `propose` waits for the outcome before it fails with `Unknown`, and `read` with `NotLeader`. */
+  /** How long `propose` and `read` wait before they fail with `Unknown`. */
   readonly requestTimeout: number
   /** How many requests may wait for an answer; beyond that they are refused with `Busy`. */
   readonly maxRequests: number
+  /** How many bytes of commands may wait for an answer; beyond that they are refused with `Busy`. */
+  readonly maxRequestBytes: number
   /** The largest command, in bytes. A larger one is refused with a defect: it is a mistake in the program. */
   readonly maxCommandBytes: number
   /** How many messages of others may wait for the node; beyond that they are lost, as on a network. */
@@ -41,6 +43,7 @@ export const defaults: Options = {
   ...Settings.defaults,
   requestTimeout: 5000,
   maxRequests: 16384,
+  maxRequestBytes: 16 * 1024 * 1024,
   maxCommandBytes: 4 * 1024 * 1024,
   maxInbox: 4096,
   maxMessageBytes: 1024 * 1024,
@@ -57,6 +60,7 @@ const fields = [
   "maxEntriesApplying",
   "requestTimeout",
   "maxRequests",
+  "maxRequestBytes",
   "maxCommandBytes",
   "maxInbox",
   "maxMessageBytes",
@@ -152,6 +156,7 @@ export const layerConfig: Layer.Layer<never, ConfigError | Config.ConfigError> =
     maxEntriesApplying: orDefault("maxEntriesApplying"),
     requestTimeout: orDefault("requestTimeout"),
     maxRequests: orDefault("maxRequests"),
+    maxRequestBytes: orDefault("maxRequestBytes"),
     maxCommandBytes: orDefault("maxCommandBytes"),
     maxInbox: orDefault("maxInbox"),
     maxMessageBytes: orDefault("maxMessageBytes"),

@@ -95,9 +95,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const turn = Effect.fnUntraced(function*() {
     yield* Queue.take(signal)
     yield* answerReady()
-    while (applied < handed) {
+    let isBehind = applied < handed
+    while (isBehind) {
       yield* applyPiece()
       if (questions.length > 0) yield* answerReady()
+      isBehind = applied < handed
     }
   })
 

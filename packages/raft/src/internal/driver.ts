@@ -4,9 +4,7 @@
  * Everything runs in one scope. When any part fails, all stop: the node says why, once, and from then on answers
  * every request with that. Nothing it had acknowledged is lost, for that was on disks before it was said.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -17,20 +15,23 @@ import * as Engine from "../engine/Engine.ts"
 import * as Log from "../engine/Log.ts"
 import type { NodeId } from "../engine/LogPosition.ts"
 import type { Membership } from "../engine/Membership.ts"
+import type { Next } from "../engine/Next.ts"
 import type { State } from "../engine/State.ts"
-import * as RaftConfig from "../RaftConfig.ts"
-import { Fatal } from "../RaftError.ts"
+import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
+import type { Fatal } from "../RaftError.ts"
 import { StateMachine } from "../StateMachine.ts"
-import { Storage, StorageError } from "../Storage.ts"
-import { type Envelope, Transport } from "../Transport.ts"
+import { Storage } from "../Storage.ts"
+import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
 import * as Inbox from "./inbox.ts"
 import * as Loop from "./loop.ts"
-import * as Proposals from "./proposals.ts"
+import type { Parts } from "./outputs.ts"
+import { Proposals } from "./proposals.ts"
 import * as Reads from "./reads.ts"
 import * as Sender from "./sender.ts"
 import * as Status from "./status.ts"
-import * as Tail from "./tail.ts"
+import * as Supervisor from "./supervisor.ts"
+import { Tail } from "./tail.ts"
 import * as Timer from "./timer.ts"
 import * as Writer from "./writer.ts"
 
@@ -41,123 +42,98 @@ export interface Options {
   readonly attributes: Readonly<Record<string, string>>
 }
 
-const stopReason = (cause: Cause.Cause<Fatal | StorageError>): Fatal => {
-  const error = Cause.squash(cause)
-  if (error instanceof Fatal) return error
-  if (error instanceof StorageError) return new Fatal({ reason: "Storage", cause: error })
-  if (Cause.hasInterruptsOnly(cause)) return new Fatal({ reason: "Stopped", cause: new Error("its scope was closed") })
-  return new Fatal({ reason: "Invariant", cause: error })
-}
-
 /** Opens the storage and starts the engine on what it held. */
-const recover = Effect.fnUntraced(function*(options: Options, config: RaftConfig.Options, clock: Clock.Clock) {
+const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options, settings: Config) {
   const storage = yield* Storage
   const incarnation = yield* Random.nextIntBetween(1, Number.MAX_SAFE_INTEGER)
-  const loaded = yield* storage.open({ cluster: options.cluster, node: options.id, incarnation })
+  const recovered = yield* storage.open({ cluster, node: id, incarnation })
   const seed = yield* Random.nextIntBetween(0, 0x7fff_ffff)
-  const [state, outputs] = Engine.start({
-    id: options.id,
-    settings: config,
-    seed,
-    now: Timer.now(clock),
-    recovered: loaded,
-    ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap })
-  })
-  return { state, outputs, incarnation: loaded.incarnation }
+  const now = Timer.now(yield* Clock.Clock)
+  const founders = bootstrap === undefined ? {} : { bootstrap }
+  return {
+    incarnation: recovered.incarnation,
+    start: Engine.start({ id, settings, seed, now, recovered, ...founders })
+  }
 })
 
-export const make = Effect.fnUntraced(function*(options: Options) {
-  const config = yield* RaftConfig.RaftConfig
-  const clock = yield* Clock.Clock
-  const storage = yield* Storage
+/** Takes part in the network. What comes is kept for the loop; what there is no room for is lost. */
+const join = Effect.fnUntraced(function*(
+  { attributes, cluster, id }: Options,
+  incarnation: number,
+  inbox: Inbox.Inbox,
+  tail: Tail
+) {
   const transport = yield* Transport
-  const machine = yield* StateMachine
-  const { incarnation, outputs, state: start } = yield* recover(options, config, clock)
-
-  const inbox = yield* Inbox.make(config.maxInbox)
-  const tail = Tail.make(config.maxTailBytes)
   const receive = (envelope: Envelope) => {
     // A node whose disk does not keep up loses entries rather than pile them up; they are sent again.
-    if (envelope.entries === undefined || !tail.isFull()) inbox.message(envelope)
+    if (envelope.entries === undefined || !tail.isFull) inbox.message(envelope)
   }
+  return yield* transport.join({ cluster, node: id, incarnation, attributes }, receive)
+})
 
-  // Its own scope: the node leaves the network as soon as it stops, whenever that is.
-  const membersScope = yield* Scope.fork(yield* Effect.scope)
-  const self = { cluster: options.cluster, node: options.id, incarnation, attributes: options.attributes }
-  const connection = yield* Scope.provide(transport.join(self, receive), membersScope)
+/** Everyone who serves the loop, introduced to each other. */
+const assemble = Effect.fnUntraced(function*(
+  config: Config,
+  [start]: Next,
+  inbox: Inbox.Inbox,
+  tail: Tail,
+  connection: Connection
+) {
+  const storage = yield* Storage
+  const machine = yield* StateMachine
   const { maxHeldMessages, maxMessageBytes } = config
   const { unsent } = inbox
-  const sender = yield* Scope.provide(
-    Sender.make({ maxHeldMessages, maxMessageBytes, storage, tail, connection, unsent }),
-    membersScope
-  )
+  const sender = yield* Sender.make({ maxHeldMessages, maxMessageBytes, storage, tail, connection, unsent })
   const writer = yield* Writer.make(storage, (write) => {
     sender.release(write)
     inbox.persisted(write)
   })
-  const proposals = Proposals.make(config, inbox.wake)
+  const proposals = new Proposals(config, inbox.wake)
   const reads: Reads.Reads = Reads.make(config, inbox.wake, (ready) => applier.read(ready))
-  const applier: Applier.Applier = yield* Applier.make({
-    from: start.applied,
-    machine,
-    storage,
-    tail,
-    proposals,
-    complete: reads.complete,
-    onApplied: inbox.applied
-  })
+  const { complete } = reads
+  const lane = { from: start.applied, machine, storage, tail, proposals, complete, onApplied: inbox.applied }
+  const applier: Applier.Applier = yield* Applier.make(lane)
+  const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier }
+  return parts
+})
+
+export const make = Effect.fnUntraced(function*(options: Options) {
+  const config = yield* RaftConfig
+  const clock = yield* Clock.Clock
+  const { incarnation, start } = yield* recover(options, config)
+  const inbox = yield* Inbox.make(config.maxInbox)
+  const tail = new Tail(config.maxTailBytes)
+  // Its own scope: the node leaves the network as soon as it stops, whenever that is.
+  const presence = yield* Scope.fork(yield* Effect.scope)
+  const connection = yield* Scope.provide(join(options, incarnation, inbox, tail), presence)
+  const parts = yield* Scope.provide(assemble(config, start, inbox, tail, connection), presence)
   const timer = yield* Timer.make(inbox.wake)
+  const { applier, proposals, reads, writer } = parts
 
-  const status = yield* SubscriptionRef.make(Status.of(start, start.applied, undefined))
-  const onTurn = (before: State, after: State): Effect.Effect<void> | undefined => {
-    const membership = Log.membership(after.log)
-    const isNewMembership = membership !== Log.membership(before.log)
-    if (!isNewMembership && !Status.differs(before, after)) return undefined
-    return Effect.gen(function*() {
-      yield* Effect.logDebug(Describe.state(after))
-      if (isNewMembership) yield* connection.setMembers(membership.members)
-      yield* SubscriptionRef.set(status, Status.of(after, applier.applied(), undefined))
-    })
-  }
-  const loop = Loop.make(start, outputs, {
-    clock,
-    inbox,
-    proposals,
-    reads,
-    tail,
-    writer,
-    sender,
-    applier,
-    timer,
-    onTurn
+  const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied(), stopped)
+  const status = yield* SubscriptionRef.make(statusOf(start[0], undefined))
+  const tell = Effect.fnUntraced(function*(after: State) {
+    yield* Effect.logDebug(Describe.state(after))
+    yield* connection.setMembers(Log.membership(after.log).members)
+    yield* SubscriptionRef.set(status, statusOf(after, undefined))
   })
-  yield* connection.setMembers(Log.membership(start.log).members)
+  const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(after) : undefined
+  const loop = Loop.make(start, { ...parts, clock, timer, onTurn })
+  yield* connection.setMembers(Log.membership(start[0].log).members)
 
-  const stopped = yield* Deferred.make<Fatal>()
-  let fatal: Fatal | undefined
-  const stop = Effect.fnUntraced(function*(exit: Exit.Exit<never, Fatal | StorageError>) {
-    const reason = Exit.isFailure(exit) ? stopReason(exit.cause) : new Fatal({ reason: "Stopped", cause: exit })
-    fatal = reason
-    yield* Scope.close(membersScope, Exit.void)
+  const onStop = Effect.fnUntraced(function*(reason: Fatal) {
+    yield* Scope.close(presence, Exit.void)
     proposals.stop(reason)
     reads.stop(reason)
-    yield* SubscriptionRef.set(status, Status.of(loop.state(), applier.applied(), reason))
-    if (reason.reason !== "Stopped") yield* Effect.logError(reason.message, reason)
-    yield* Deferred.succeed(stopped, reason)
+    yield* SubscriptionRef.set(status, statusOf(loop.state(), reason))
   })
-  yield* Effect.all([loop.run, writer.run, applier.run, timer.run], { concurrency: "unbounded", discard: true }).pipe(
-    Effect.andThen(Effect.never),
-    Effect.onExit(stop),
-    Effect.ignoreCause,
-    Effect.forkScoped({ startImmediately: true })
-  )
-
+  const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, timer.run], onStop)
   return {
-    propose: proposals.propose,
+    propose: (command: Uint8Array) => proposals.propose(command),
     read: reads.read,
-    status: Effect.sync(() => Status.of(loop.state(), applier.applied(), fatal)),
+    status: Effect.sync(() => statusOf(loop.state(), reason())),
     changes: SubscriptionRef.changes(status),
     peers: connection.peers,
-    stopped: Deferred.await(stopped)
+    stopped
   }
 })

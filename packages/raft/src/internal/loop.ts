@@ -13,28 +13,14 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Engine from "../engine/Engine.ts"
 import type { Input } from "../engine/Input.ts"
-import type { Output, Write } from "../engine/Output.ts"
+import type { Next } from "../engine/Next.ts"
 import type { State } from "../engine/State.ts"
-import * as Entries from "../Entries.ts"
 import { Fatal } from "../RaftError.ts"
-import type { Applier } from "./applier.ts"
-import type { Inbox } from "./inbox.ts"
-import type { Proposals } from "./proposals.ts"
-import type { Reads } from "./reads.ts"
-import type { Sender } from "./sender.ts"
-import type { Tail } from "./tail.ts"
+import * as Outputs from "./outputs.ts"
 import * as Timer from "./timer.ts"
-import type { Writer } from "./writer.ts"
 
-export interface Options {
+export interface Options extends Outputs.Parts {
   readonly clock: Clock.Clock
-  readonly inbox: Inbox
-  readonly proposals: Proposals
-  readonly reads: Reads
-  readonly tail: Tail
-  readonly writer: Writer
-  readonly sender: Sender
-  readonly applier: Applier
   readonly timer: Timer.Timer
   /** Told after each turn, with the state before it. */
   readonly onTurn: (before: State, after: State) => Effect.Effect<void> | undefined
@@ -45,77 +31,38 @@ export interface Loop {
   readonly run: Effect.Effect<never, Fatal>
 }
 
-export const make = (start: State, first: ReadonlyArray<Output>, options: Options): Loop => {
-  const { applier, clock, inbox, onTurn, proposals, reads, sender, tail, timer, writer } = options
+/** Everything that has come since the last turn, in the order in which it must be heard. */
+const gather = (state: State, now: number, { inbox, proposals, reads }: Options): ReadonlyArray<Input> => {
+  const inputs: Array<Input> = inbox.drain(now)
+  for (const input of proposals.collect(now)) inputs.push(input)
+  for (const input of reads.collect(now)) inputs.push(input)
+  // Last, so that whoever was late in waking hears what others said meanwhile before it acts on their silence.
+  if (now >= Engine.deadline(state)) inputs.push({ _tag: "Timer", now })
+  return inputs
+}
+
+export const make = ([start, first]: Next, options: Options): Loop => {
+  const { clock, inbox, onTurn, proposals, reads, tail, timer } = options
   let state = start
 
-  /** The payloads of entries to write: a caller's, another node's, or none. */
-  const entriesOf = ({ append }: Write): Entries.Entries | undefined => {
-    if (append === undefined) return undefined
-    const { batch, from, runs, to } = append
-    const term = runs[0]?.term ?? 0
-    if (batch === undefined) return Entries.noop(from, term)
-    const received = inbox.entries(batch)
-    return received === undefined
-      ? Entries.commands(from, term, proposals.payloads(batch))
-      : Entries.slice(received, from, to)
-  }
-
-  const write = (output: Write): void => {
-    const entries = entriesOf(output)
-    if (entries !== undefined) tail.append(entries)
-    const { boundary, hardState, truncateAfter } = output
-    writer.push(output.write, { boundary, hardState, truncateAfter, entries })
-  }
-
-  const perform = (output: Output): void => {
-    switch (output._tag) {
-      case "Write":
-        return write(output)
-      case "Send":
-        return sender.send(output)
-      case "Apply":
-        return applier.handOver(output.to)
-      case "Accepted":
-        return proposals.accepted(output)
-      case "Refused":
-        return proposals.refused(output, state.leader)
-      case "Resolved":
-        return proposals.resolved(output)
-      case "Superseded":
-        return proposals.superseded(output, state.leader)
-      case "ReadReady":
-        return reads.ready(output)
-      case "ReadFailed":
-        return reads.failed(output, state.leader)
-    }
+  const carryOut = ([after, outputs]: Next): void => {
+    if (after.durability.durable !== state.durability.durable) tail.release(after.durability.durable)
+    state = after
+    for (const output of outputs) Outputs.perform(output, options, after.leader)
+    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry()))
   }
 
   const turn = Effect.sync(() => {
     const now = Timer.now(clock)
-    const inputs: Array<Input> = inbox.drain(now)
-    for (const input of proposals.collect(now)) inputs.push(input)
-    for (const input of reads.collect(now)) inputs.push(input)
-    // Last, so that whoever was late in waking hears what others said meanwhile before it acts on their silence.
-    if (now >= Engine.deadline(state)) inputs.push({ _tag: "Timer", now })
     const before = state
-    const [after, outputs] = Engine.stepAll(before, inputs)
-    state = after
-    if (after.durability.durable !== before.durability.durable) tail.release(after.durability.durable)
-    for (const output of outputs) perform(output)
+    carryOut(Engine.stepAll(before, gather(before, now, options)))
     proposals.expire(now)
     reads.expire(now)
-    timer.set(Math.min(Engine.deadline(after), proposals.expiry(), reads.expiry()))
-    return onTurn(before, after)
-  })
-
-  const begin = Effect.sync(() => {
-    for (const output of first) perform(output)
-    timer.set(Engine.deadline(start))
+    return onTurn(before, state)
   })
 
   const run = Effect.gen(function*() {
-    yield* begin
+    yield* Effect.sync(() => carryOut([start, first]))
     while (true) {
       yield* inbox.arrival
       const told = yield* turn

@@ -20,6 +20,7 @@ export type RequestError = NotLeader | Busy | Unknown | Fatal
 
 type Answer = Deferred.Deferred<unknown, RequestError>
 
+/** Commands that go through the log together. */
 interface Batch {
   handle: Handle
   readonly payloads: Array<Uint8Array>
@@ -32,138 +33,155 @@ interface Batch {
   expiresAt: number
 }
 
-export interface Proposals {
-  readonly propose: (payload: Uint8Array) => Effect.Effect<unknown, RequestError>
+const emptyBatch = (): Batch => ({
+  handle: 0,
+  payloads: [],
+  answers: [],
+  bytes: 0,
+  open: 0,
+  from: 0,
+  term: 0,
+  expiresAt: 0
+})
+
+export class Proposals {
+  private readonly config: Config
+  private readonly wake: () => void
+  private readonly batches = new Map<Handle, Batch>()
+  /** Committed and not yet applied, in the order of the log. */
+  private readonly resolutions: Array<Resolved> = []
+  private collecting: Array<Batch> = []
+  private lastHandle: Handle = 0
+  private open = 0
+  private openBytes = 0
+  private stopped: Fatal | undefined
+
+  constructor(config: Config, wake: () => void) {
+    this.config = config
+    this.wake = wake
+  }
+
+  /** Waits for what applying the command answers. */
+  propose(payload: Uint8Array): Effect.Effect<unknown, RequestError> {
+    return Effect.suspend(() => {
+      if (this.stopped !== undefined) return Effect.fail(this.stopped)
+      if (payload.length > this.config.maxCommandBytes) {
+        return Effect.die(new RangeError(`a command of ${payload.length} bytes exceeds maxCommandBytes`))
+      }
+      const isFull = this.open >= this.config.maxRequests
+        || (this.open > 0 && this.openBytes + payload.length > this.config.maxRequestBytes)
+      if (isFull) return Effect.fail(this.busy())
+      const answer = this.enqueue(payload)
+      this.wake()
+      return Deferred.await(answer)
+    })
+  }
+
   /** What has been proposed since the last turn. */
-  readonly collect: (now: number) => ReadonlyArray<Input>
-  readonly payloads: (handle: Handle) => ReadonlyArray<Uint8Array>
-  readonly accepted: (output: Accepted) => void
-  readonly refused: (output: Refused, leader: NodeId | undefined) => void
-  readonly resolved: (output: Resolved) => void
-  readonly superseded: (output: Superseded, leader: NodeId | undefined) => void
-  /** Hands the reply of the entry at `index` to whoever waits for it. Called in the order of the log. */
-  readonly answer: (index: Index, reply: unknown) => void
-  /** Gives up on what has waited too long. */
-  readonly expire: (now: number) => void
-  /** When the next one will have; infinity when none waits. */
-  readonly expiry: () => number
-  /** Nothing will be answered any more. */
-  readonly stop: (fatal: Fatal) => void
-}
-
-/** The bound on the bytes of commands that wait, in terms of the tail they will be kept in. */
-const share = 0.5
-
-export const make = (config: Config, wake: () => void): Proposals => {
-  const batches = new Map<Handle, Batch>()
-  const resolved: Array<Resolved> = []
-  let collecting: Array<Batch> = []
-  let lastHandle: Handle = 0
-  let open = 0
-  let openBytes = 0
-  let stopped: Fatal | undefined
-  const maxBytes = Math.max(config.maxTailBytes * share, config.maxCommandBytes)
-
-  const busy = () => new Busy({ retryAfter: config.heartbeatInterval })
-
-  const complete = (batch: Batch, place: number, exit: Exit.Exit<unknown, RequestError>): void => {
-    const answer = batch.answers[place]
-    if (answer === undefined || Deferred.isDoneUnsafe(answer)) return
-    batch.open--
-    open--
-    openBytes -= batch.payloads[place]?.length ?? 0
-    if (batch.open === 0) batches.delete(batch.handle)
-    Deferred.doneUnsafe(answer, exit)
+  collect(now: number): ReadonlyArray<Input> {
+    const taken = this.collecting
+    this.collecting = []
+    return taken.map((batch): Input => {
+      this.lastHandle++
+      batch.handle = this.lastHandle
+      batch.expiresAt = now + this.config.requestTimeout
+      this.batches.set(batch.handle, batch)
+      return { _tag: "Propose", now, batch: batch.handle, count: batch.payloads.length }
+    })
   }
 
-  /** Fails every command of a batch that has no answer yet. */
-  const fail = (batch: Batch | undefined, errorAt: (place: number) => RequestError): void => {
-    batch?.answers.forEach((_, place) => complete(batch, place, Exit.fail(errorAt(place))))
+  payloads(handle: Handle): ReadonlyArray<Uint8Array> {
+    return this.batches.get(handle)?.payloads ?? []
   }
 
-  const enqueue = (payload: Uint8Array): Answer => {
-    const answer: Answer = Deferred.makeUnsafe()
-    let batch = collecting[collecting.length - 1]
-    const isFull = batch === undefined || batch.bytes + payload.length > config.maxMessageBytes
-      || batch.payloads.length >= config.maxEntriesPerMessage
-    if (batch === undefined || isFull) {
-      batch = { handle: 0, payloads: [], answers: [], bytes: 0, open: 0, from: 0, term: 0, expiresAt: 0 }
-      collecting.push(batch)
+  accepted({ batch: handle, from, term }: Accepted): void {
+    const batch = this.batches.get(handle)
+    if (batch === undefined) return
+    batch.from = from
+    batch.term = term
+  }
+
+  refused({ batch, reason }: Refused, leader: NodeId | undefined): void {
+    this.fail(this.batches.get(batch), () => reason === "Busy" ? this.busy() : new NotLeader({ leader }))
+  }
+
+  resolved(output: Resolved): void {
+    if (this.batches.has(output.batch)) this.resolutions.push(output)
+  }
+
+  superseded({ batch: handle, from, to }: Superseded, leader: NodeId | undefined): void {
+    const batch = this.batches.get(handle)
+    if (batch === undefined) return
+    for (let index = from; index <= to; index++) {
+      this.complete(batch, index - batch.from, Exit.fail(new NotLeader({ leader })))
     }
+  }
+
+  /** Hands the reply of the entry at `index` to whoever waits for it. Called in the order of the log. */
+  answer(index: Index, reply: unknown): void {
+    const range = this.resolutions[0]
+    if (range === undefined || range.from > index) return
+    const batch = this.batches.get(range.batch)
+    if (index >= range.to) this.resolutions.shift()
+    if (batch !== undefined) this.complete(batch, index - batch.from, Exit.succeed(reply))
+  }
+
+  /** Gives up on what has waited too long. */
+  expire(now: number): void {
+    for (const batch of this.batches.values()) {
+      if (batch.expiresAt > now) return
+      this.fail(batch, (place) => new Unknown({ position: { term: batch.term, index: batch.from + place } }))
+    }
+  }
+
+  /** When the next batch will have waited too long; infinity when none waits. */
+  get expiry(): number {
+    for (const batch of this.batches.values()) return batch.expiresAt
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Nothing will be answered any more. */
+  stop(fatal: Fatal): void {
+    this.stopped = fatal
+    for (const batch of [...this.batches.values(), ...this.collecting]) this.fail(batch, () => fatal)
+    this.collecting = []
+  }
+
+  private busy(): Busy {
+    return new Busy({ retryAfter: this.config.heartbeatInterval })
+  }
+
+  private enqueue(payload: Uint8Array): Answer {
+    const { maxEntriesPerMessage, maxMessageBytes } = this.config
+    let batch = this.collecting.at(-1)
+    const isFull = batch === undefined || batch.payloads.length >= maxEntriesPerMessage
+      || batch.bytes + payload.length > maxMessageBytes
+    if (batch === undefined || isFull) {
+      batch = emptyBatch()
+      this.collecting.push(batch)
+    }
+    const answer: Answer = Deferred.makeUnsafe()
     batch.payloads.push(payload)
     batch.answers.push(answer)
     batch.bytes += payload.length
     batch.open++
-    open++
-    openBytes += payload.length
+    this.open++
+    this.openBytes += payload.length
     return answer
   }
 
-  return {
-    propose: (payload) =>
-      Effect.suspend(() => {
-        if (stopped !== undefined) return Effect.fail(stopped)
-        if (payload.length > config.maxCommandBytes) {
-          return Effect.die(new RangeError(`a command of ${payload.length} bytes exceeds maxCommandBytes`))
-        }
-        if (open >= config.maxRequests || openBytes + payload.length > maxBytes) {
-          return Effect.fail(busy())
-        }
-        const answer = enqueue(payload)
-        wake()
-        return Deferred.await(answer)
-      }),
-    collect: (now) => {
-      const taken = collecting
-      collecting = []
-      return taken.map((batch): Input => {
-        lastHandle++
-        batch.handle = lastHandle
-        batch.expiresAt = now + config.requestTimeout
-        batches.set(lastHandle, batch)
-        return { _tag: "Propose", now, batch: lastHandle, count: batch.payloads.length }
-      })
-    },
-    payloads: (handle) => batches.get(handle)?.payloads ?? [],
-    accepted: ({ batch: handle, from, term }) => {
-      const batch = batches.get(handle)
-      if (batch === undefined) return
-      batch.from = from
-      batch.term = term
-    },
-    refused: ({ batch, reason }, leader) =>
-      fail(batches.get(batch), () => reason === "Busy" ? busy() : new NotLeader({ leader })),
-    resolved: (output) => {
-      if (batches.has(output.batch)) resolved.push(output)
-    },
-    superseded: ({ batch: handle, from, to }, leader) => {
-      const batch = batches.get(handle)
-      if (batch === undefined) return
-      for (let index = from; index <= to; index++) {
-        complete(batch, index - batch.from, Exit.fail(new NotLeader({ leader })))
-      }
-    },
-    answer: (index, reply) => {
-      const range = resolved[0]
-      if (range === undefined || range.from > index) return
-      const batch = batches.get(range.batch)
-      if (index >= range.to) resolved.shift()
-      if (batch !== undefined) complete(batch, index - batch.from, Exit.succeed(reply))
-    },
-    expire: (now) => {
-      for (const batch of batches.values()) {
-        if (batch.expiresAt > now) return
-        fail(batch, (place) => new Unknown({ position: { term: batch.term, index: batch.from + place } }))
-      }
-    },
-    expiry: () => {
-      for (const batch of batches.values()) return batch.expiresAt
-      return Number.POSITIVE_INFINITY
-    },
-    stop: (fatal) => {
-      stopped = fatal
-      for (const batch of [...batches.values(), ...collecting]) fail(batch, () => fatal)
-      collecting = []
-    }
+  private complete(batch: Batch, place: number, exit: Exit.Exit<unknown, RequestError>): void {
+    const answer = batch.answers[place]
+    if (answer === undefined || Deferred.isDoneUnsafe(answer)) return
+    batch.open--
+    this.open--
+    this.openBytes -= batch.payloads[place]?.length ?? 0
+    if (batch.open === 0) this.batches.delete(batch.handle)
+    Deferred.doneUnsafe(answer, exit)
+  }
+
+  /** Fails every command of a batch that has no answer yet. */
+  private fail(batch: Batch | undefined, errorAt: (place: number) => RequestError): void {
+    batch?.answers.forEach((_, place) => this.complete(batch, place, Exit.fail(errorAt(place))))
   }
 }

@@ -40,3 +40,4 @@ const roleOf = (state: State): Role["_tag"] => state.role._tag
 /** Whether something changed that an observer would want to be told of at once. */
 export const differs = (before: State, after: State): boolean =>
   before.term !== after.term || before.leader !== after.leader || roleOf(before) !== roleOf(after)
+  || Log.membership(before.log) !== Log.membership(after.log)

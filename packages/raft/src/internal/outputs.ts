@@ -1,0 +1,70 @@
+/**
+ * Carries out what the engine asks for, each thing where it belongs.
+ *
+ * None of it waits: writes, messages and commands are handed to whoever does them, in the order in which the
+ * engine named them.
+ */
+import type { NodeId } from "../engine/LogPosition.ts"
+import type { Output, Write } from "../engine/Output.ts"
+import * as Entries from "../Entries.ts"
+import type { Applier } from "./applier.ts"
+import type { Inbox } from "./inbox.ts"
+import type { Proposals } from "./proposals.ts"
+import type { Reads } from "./reads.ts"
+import type { Sender } from "./sender.ts"
+import type { Tail } from "./tail.ts"
+import type { Writer } from "./writer.ts"
+
+export interface Parts {
+  readonly inbox: Inbox
+  readonly proposals: Proposals
+  readonly reads: Reads
+  readonly tail: Tail
+  readonly writer: Writer
+  readonly sender: Sender
+  readonly applier: Applier
+}
+
+/** The payloads of entries to write: another node's, a caller's, or none. */
+const entriesOf = ({ append }: Write, { inbox, proposals }: Parts): Entries.Entries | undefined => {
+  if (append === undefined) return undefined
+  const { batch, from, runs, to } = append
+  const term = runs[0]?.term ?? 0
+  if (batch === undefined) return Entries.noop(from, term)
+  const received = inbox.entries(batch)
+  return received === undefined
+    ? Entries.commands(from, term, proposals.payloads(batch))
+    : Entries.slice(received, from, to)
+}
+
+const write = (output: Write, parts: Parts): void => {
+  const entries = entriesOf(output, parts)
+  if (entries !== undefined) parts.tail.append(entries)
+  const { boundary, hardState, truncateAfter } = output
+  parts.writer.push(output.write, { boundary, hardState, truncateAfter, entries })
+}
+
+/** `leader` is whom callers are referred to. */
+export const perform = (output: Output, parts: Parts, leader: NodeId | undefined): void => {
+  const { applier, proposals, reads, sender } = parts
+  switch (output._tag) {
+    case "Write":
+      return write(output, parts)
+    case "Send":
+      return sender.send(output)
+    case "Apply":
+      return applier.handOver(output.to)
+    case "Accepted":
+      return proposals.accepted(output)
+    case "Refused":
+      return proposals.refused(output, leader)
+    case "Resolved":
+      return proposals.resolved(output)
+    case "Superseded":
+      return proposals.superseded(output, leader)
+    case "ReadReady":
+      return reads.ready(output)
+    case "ReadFailed":
+      return reads.failed(output, leader)
+  }
+}
