@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const config = yield* RaftConfig
   const clock = yield* Clock.Clock
   const { incarnation, start } = yield* recover(options, config)
-  const inbox = yield* Inbox.make(config.maxInbox)
+  const inbox = yield* Inbox.make(config.maxInbox, config.maxTailBytes)
   const tail = new Tail(config.maxTailBytes)
   // Its own scope: the node leaves the network as soon as it stops, whenever that is.
   const presence = yield* Scope.fork(yield* Effect.scope)

@@ -1,7 +1,7 @@
 /**
  * Where everything waits for the loop: messages of others, and what the node's own fibers have done.
  *
- * Messages are bounded in number and lost beyond that, as on a network. What the writer, the applier and the
+ * Messages are bounded, in number and in bytes, and lost beyond that, as on a network. What the writer, the applier and the
  * sender report is cumulative, so one number each is enough and none of it can ever be refused.
  */
 import * as Effect from "effect/Effect"
@@ -30,9 +30,10 @@ export interface Inbox {
   readonly entries: (handle: Handle) => Entries | undefined
 }
 
-export const make = Effect.fnUntraced(function*(maxMessages: number) {
+export const make = Effect.fnUntraced(function*(maxMessages: number, maxBytes: number) {
   const signal = yield* Queue.dropping<true>(1)
   let messages: Array<Envelope> = []
+  let bytes = 0
   let carried: Array<Entries | undefined> = []
   let persisted: WriteId = 0
   let applied: Index = 0
@@ -52,13 +53,16 @@ export const make = Effect.fnUntraced(function*(maxMessages: number) {
     persisted = 0
     applied = 0
     messages = []
+    bytes = 0
     unsent.clear()
     return inputs
   }
   const inbox: Inbox = {
     message: (envelope) => {
-      if (messages.length >= maxMessages) return
+      const size = envelope.entries?.bytes.length ?? 0
+      if (messages.length >= maxMessages || (bytes > 0 && bytes + size > maxBytes)) return
       messages.push(envelope)
+      bytes += size
       wake()
     },
     persisted: (write) => {

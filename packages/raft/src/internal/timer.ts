@@ -27,13 +27,12 @@ export const make = Effect.fnUntraced(function*(fire: () => void) {
   let sleepingUntil = Number.POSITIVE_INFINITY
 
   const sleep = Effect.suspend(() => {
-    const wait = Math.min(longest, Math.ceil(deadline - now(clock)))
-    sleepingUntil = deadline
-    if (wait <= 0) {
+    if (deadline <= now(clock)) {
       deadline = Number.POSITIVE_INFINITY // The loop sets the next one, when it has turned.
       fire()
     }
-    return Effect.timeoutOption(Queue.take(signal), wait > 0 ? wait : longest)
+    sleepingUntil = deadline
+    return Effect.timeoutOption(Queue.take(signal), Math.min(longest, Math.ceil(deadline - now(clock))))
   })
 
   const timer: Timer = {
