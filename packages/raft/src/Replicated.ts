@@ -73,9 +73,10 @@ export const command = <const F extends Fields, S extends Codec>(options: {
 export const query = <S extends Codec, const F extends Fields = {}>(options: {
   readonly payload?: F
   readonly success: S
-}): { readonly _tag: "Query"; readonly payload: Schema.Struct<F | {}>; readonly success: S } => ({
+}): { readonly _tag: "Query"; readonly payload: Schema.Struct<F>; readonly success: S } => ({
   _tag: "Query",
-  payload: Schema.Struct(options.payload ?? {}),
+  // Without a payload, F is what it is by default: no fields.
+  payload: Schema.Struct(options.payload ?? ({} as F)),
   success: options.success
 })
 

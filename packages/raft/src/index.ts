@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 export * as Entries from "./Entries.ts"
+export * as MemoryNetwork from "./MemoryNetwork.ts"
+export * as MemoryStorage from "./MemoryStorage.ts"
 export * as Raft from "./Raft.ts"
 export * as RaftConfig from "./RaftConfig.ts"
 export * as RaftError from "./RaftError.ts"

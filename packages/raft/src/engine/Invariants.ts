@@ -81,12 +81,30 @@ const changedHardState = ({ after, before }: Step): boolean =>
   before.term !== after.term || before.votedFor !== after.votedFor
 
 /** What a message says that a crash of this node could make untrue, until this write is done. */
-const promisedBy = ({ durability }: State, { message }: Of<"Send">): Durability.WriteId => {
+const promisedBy = (durability: Durability.Durability, { message }: Of<"Send">): Durability.WriteId => {
   const log = message._tag === "AppendReply" && message.accepted
     ? Durability.writeCovering(durability, message.match)
     : 0
-  const needed = Math.max(log, durability.hardStateWrite)
-  return needed > durability.persisted ? needed : 0
+  return Math.max(log, durability.hardStateWrite)
+}
+
+/** A message waits for what was written before it; what the same step wrote later says nothing about it. */
+const promisesWait = ({ after, before, outputs }: Step): boolean => {
+  let { durability } = before
+  let last = before.log.last
+  for (const output of outputs) {
+    if (output._tag === "Write") {
+      const { append, hardState, truncateAfter } = output
+      last = append?.to ?? truncateAfter ?? last
+      const keeps = truncateAfter ?? Durability.everything
+      durability = Durability.issue(durability, { last, keeps, hardState: hardState !== undefined })
+    }
+    if (output._tag === "Send") {
+      const needed = promisedBy(durability, output)
+      if (needed > after.durability.persisted && output.after < needed) return false
+    }
+  }
+  return true
 }
 
 /** Whether the candidate that was granted a vote holds all that this node does, by the terms first (§3.6.1). */
@@ -125,8 +143,7 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
     outputs.filter(isOf("Write")).every((write) =>
       write.truncateAfter === undefined || write.truncateAfter >= before.commit
     ),
-  "what promises waits for the disk": (step) =>
-    step.outputs.filter(isOf("Send")).every((output) => output.after >= promisedBy(step.after, output)),
+  "what promises waits for the disk": promisesWait,
   "a vote goes to a log that holds all this one does": (step) =>
     step.outputs.filter(isOf("Send")).every(({ message, to }) =>
       message._tag !== "VoteReply" || !message.granted || deserves(step, to)

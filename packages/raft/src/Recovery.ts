@@ -1,0 +1,79 @@
+/**
+ * What a series of writes leaves behind: the meaning of a `StorageWrite`, as a pure function.
+ *
+ * Whoever implements `Storage` rebuilds with it what is on the disk, and refuses with it a write that could never be
+ * read back; `StorageTest` of `@effect-raft/testing` compares against it what a storage found after a crash. Payloads
+ * do not occur: like the engine, it knows entries by their places and terms.
+ *
+ * The parts of one write take effect in the order in which `StorageWrite` lists them. Memberships within the log are
+ * not looked for here: that would need the payloads.
+ *
+ * @since 0.1.0
+ */
+import * as Log from "./engine/Log.ts"
+import type { Recovered } from "./engine/State.ts"
+import * as Entries from "./Entries.ts"
+import type { StorageWrite } from "./Storage.ts"
+
+/**
+ * What is found on a new storage: term 0, no vote, an empty log.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, log: Log.empty() }
+
+/**
+ * Why `write` cannot follow what is there, or undefined if it can. On the way to a disk such a write is a mistake in
+ * the program; on the way back it is damage.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const misfit = ({ log }: Recovered, write: StorageWrite): string | undefined => {
+  const { boundary, entries, truncateAfter } = write
+  if (truncateAfter !== undefined && (truncateAfter < log.boundary.index || truncateAfter > log.last)) {
+    return `nothing to truncate after ${truncateAfter}: the log goes from ${log.boundary.index + 1} to ${log.last}`
+  }
+  const kept = truncateAfter === undefined ? log : Log.truncateAfter(log, truncateAfter)
+  if (entries !== undefined) {
+    if (!Entries.isWellFormed(entries)) return `the entries from ${entries.first} on contradict themselves`
+    if (entries.first !== kept.last + 1) return `entries begin at ${entries.first}, but the log ends at ${kept.last}`
+    const term = entries.runs[0]?.term
+    if (term !== undefined && term < Log.lastTerm(kept)) return `term ${term} follows term ${Log.lastTerm(kept)}`
+  }
+  return boundary === undefined ? undefined : boundaryMisfit(extended(kept, entries), boundary)
+}
+
+const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | undefined => {
+  if (index < log.boundary.index) return `the log cannot begin at ${index}: it begins at ${log.boundary.index}`
+  const present = Log.termAt(log, index)
+  if (present === "beyond" || present === term) return undefined
+  return `the log cannot begin at ${index} in term ${term}: its entry there has term ${present}`
+}
+
+/**
+ * What is there once `write`, which must fit, is carried out.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const after = (recovered: Recovered, write: StorageWrite): Recovered => {
+  const { boundary, entries, hardState, truncateAfter } = write
+  const kept = truncateAfter === undefined ? recovered.log : Log.truncateAfter(recovered.log, truncateAfter)
+  const log = extended(kept, entries)
+  return {
+    hardState: hardState ?? recovered.hardState,
+    log: boundary === undefined ? log : beginningAt(log, boundary)
+  }
+}
+
+const extended = (log: Log.Log, entries: Entries.Entries | undefined): Log.Log =>
+  entries === undefined ? log : Log.append(log, entries.runs, Entries.last(entries), [])
+
+const beginningAt = (log: Log.Log, boundary: Log.Boundary): Log.Log => ({
+  boundary,
+  runs: Log.runsBetween(log, boundary.index + 1, log.last),
+  memberships: log.memberships.filter((entry) => entry.index > boundary.index),
+  last: Math.max(log.last, boundary.index)
+})
