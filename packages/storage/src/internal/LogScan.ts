@@ -1,0 +1,143 @@
+/**
+ * Reading a log file back: every record that was written, up to the place where a crash may have stopped a write.
+ *
+ * A crash can leave two kinds of end: a file that stops within a record, and, when the disk wrote parts of the last
+ * batch in an order of its own, a damaged record with intact ones of the same batch behind it. Both are torn: nobody
+ * was told that these records are durable, and they go. Anything else that is wrong cannot come from a crash, for a
+ * batch is begun only when the one before it is durable: a damaged record with one of a later batch behind it, one
+ * that is out of its sequence, one that says nonsense under a good checksum. Then there is damage to what others were
+ * promised, and the log is refused: to cut it there could take away what is committed.
+ *
+ * What cannot be told apart is damage to the last batch and a crash during it. It is taken for the crash.
+ */
+import { Corrupt, StorageError, type StorageWrite } from "effect-raft/Storage"
+import * as Effect from "effect/Effect"
+import type { FileWindow } from "./FileWindow.ts"
+import * as WalRecord from "./WalRecord.ts"
+
+/** An intact record and where it lies. */
+export interface Found {
+  readonly head: WalRecord.Head
+  readonly offset: number
+  /** With its head. */
+  readonly size: number
+  readonly body: Buffer
+}
+
+export interface Options {
+  readonly window: FileWindow
+  readonly seed: number
+  /** Where the records begin. */
+  readonly start: number
+  readonly maxRecordBytes: number
+  /** Called with each write in order; what it returns is a reason why the write cannot be. Keeps no payload. */
+  readonly visit: (write: StorageWrite, offset: number, size: number) => string | undefined
+}
+
+export interface Scanned {
+  /** Where the next record goes. */
+  readonly end: number
+  readonly nextSequence: number
+  /** Where the last batch begins; everything before it was durable when it was written. */
+  readonly lastBatch: number
+  /** Whether there is something behind `end` that must go. */
+  readonly torn: boolean
+}
+
+export const corrupt = (path: string, offset: number, detail: string): StorageError =>
+  new StorageError({ reason: new Corrupt({ path, offset, detail }) })
+
+export const scan = Effect.fnUntraced(function*(options: Options) {
+  const { start, visit, window } = options
+  const refuse = (detail: string) => corrupt(window.file.path, end, detail)
+  let end = start
+  let sequence = 1
+  let place = 0
+  let lastBatch = start
+  while (end < window.size) {
+    const found = recordInSight(options, end) ?? (yield* recordAt(options, end))
+    if (typeof found === "string") {
+      yield* assertTorn(options, end, sequence, found)
+      return { end, nextSequence: sequence, lastBatch, torn: true }
+    }
+    const { head } = found
+    if (head.sequence !== sequence) {
+      return yield* refuse(`record ${head.sequence} stands where record ${sequence} belongs`)
+    }
+    if (head.place !== 0 && head.place !== place) {
+      return yield* refuse(`record ${sequence} is out of place in its batch`)
+    }
+    const write = WalRecord.decodeBody(found.body)
+    const misfit = write === undefined ? "it makes no sense" : visit(write, end, found.size)
+    if (misfit !== undefined) return yield* refuse(`record ${sequence} has a good checksum, but ${misfit}`)
+    if (head.place === 0) lastBatch = end
+    place = head.place + 1
+    sequence++
+    end += found.size
+  }
+  return { end, nextSequence: sequence, lastBatch, torn: false }
+})
+
+/** The intact record at `offset` if the window shows all of it, without waiting; otherwise `recordAt` has a look. */
+const recordInSight = ({ maxRecordBytes, seed, window }: Options, offset: number): Found | undefined => {
+  const start = window.peek(offset, WalRecord.headSize)
+  const head = start === undefined ? undefined : WalRecord.decodeHead(seed, start)
+  if (head === undefined || WalRecord.headSize + head.size > maxRecordBytes) return undefined
+  const body = window.peek(offset + WalRecord.headSize, head.size)
+  if (body === undefined || !WalRecord.isIntact(seed, head, body)) return undefined
+  return { head, offset, size: WalRecord.headSize + head.size, body }
+}
+
+/** The record at `offset`, or what is wrong with it. */
+const recordAt = Effect.fnUntraced(function*({ maxRecordBytes, seed, window }: Options, offset: number) {
+  const start = yield* window.at(offset, WalRecord.headSize)
+  if (start.length < WalRecord.headSize) return "the file ends within a record's head"
+  const head = WalRecord.decodeHead(seed, start)
+  if (head === undefined) return "the checksum of a record's head is wrong"
+  const size = WalRecord.headSize + head.size
+  if (offset + size > window.size) return "the file ends within a record"
+  if (size > maxRecordBytes) {
+    // The size was written like this, so it is no damage; but to take the record for torn would be.
+    return yield* corrupt(window.file.path, offset, `a record of ${size} bytes, more than maxRecordBytes allows`)
+  }
+  const body = yield* window.at(offset + WalRecord.headSize, head.size)
+  if (!WalRecord.isIntact(seed, head, body)) return "a record's checksum is wrong"
+  return { head, offset, size, body } satisfies Found
+})
+
+/**
+ * Succeeds if what is wrong at `offset`, where record `sequence` belongs, can come from a crash: if every intact record
+ * behind it belongs to the same batch.
+ */
+const assertTorn = Effect.fnUntraced(function*(options: Options, offset: number, sequence: number, detail: string) {
+  let next = yield* intactRecord(options, offset + 1)
+  while (next !== undefined) {
+    const { head } = next
+    const isOfSameBatch = head.sequence > sequence && head.sequence - head.place <= sequence
+    if (!isOfSameBatch) {
+      const behind = `and record ${head.sequence} stands behind it, at byte ${next.offset}`
+      return yield* corrupt(options.window.file.path, offset, `${detail}, ${behind}`)
+    }
+    next = yield* intactRecord(options, next.offset + next.size)
+  }
+})
+
+/** The first intact record at `offset` or anywhere behind it. */
+const intactRecord = Effect.fnUntraced(function*(options: Options, offset: number) {
+  const { window } = options
+  let from = offset
+  while (from + WalRecord.headSize <= window.size) {
+    const bytes = yield* window.from(from, WalRecord.headSize)
+    if (bytes.length < WalRecord.headSize) return undefined
+    const place = bytes.indexOf(WalRecord.magic)
+    // A magic may begin in the last three bytes that are in sight.
+    if (place < 0) {
+      from += bytes.length - (WalRecord.magic.length - 1)
+      continue
+    }
+    const found = yield* recordAt(options, from + place)
+    if (typeof found !== "string") return found
+    from += place + 1
+  }
+  return undefined
+})
