@@ -1,0 +1,217 @@
+/**
+ * Messages as payloads of frames, one kind of frame for each.
+ *
+ * The entries of an `AppendEntries` come last, as they are: where each ends, then their bytes, which are neither
+ * copied on the way out nor on the way in. Their first index and their terms are not sent a second time, for they
+ * are those of the message by construction. What is decoded is held against what every message promises before
+ * it is believed: a position is not of a later term than its sender, runs rise, entries fill their bytes.
+ *
+ * @since 0.1.0
+ */
+import type { Log, LogPosition, Message } from "effect-raft/engine"
+import { type Entries, isWellFormed } from "effect-raft/Entries"
+import type { Envelope } from "effect-raft/Transport"
+import * as Result from "effect/Result"
+import type { Buffer } from "node:buffer"
+import { type ByteReader, decodeWith } from "./ByteReader.ts"
+import { ByteWriter, nameSize } from "./ByteWriter.ts"
+import { headerBytes, Kind, seal } from "./Frame.ts"
+import { content, WireError } from "./WireError.ts"
+
+/**
+ * How many runs a message may name. A log has one for each term that left entries in it, so a peer that names more
+ * than this has lost its senses.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const maxRuns = 65_536
+
+const kinds = {
+  RequestPreVote: Kind.message,
+  PreVoteReply: Kind.message + 1,
+  RequestVote: Kind.message + 2,
+  VoteReply: Kind.message + 3,
+  AppendEntries: Kind.message + 4,
+  AppendReply: Kind.message + 5
+} as const satisfies Record<Message.Message["_tag"], number>
+
+// ---- encoding ----
+
+/**
+ * One frame, in pieces for one gather write. The last piece may be the bytes of the entries themselves, so these
+ * must not change afterwards. Throws when the entries are not those that the message speaks of.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = ({ entries, message }: Envelope): ReadonlyArray<Uint8Array> => {
+  const count = entries?.ends.length ?? 0
+  if (message._tag === "AppendEntries" && count !== message.last - message.previous.index) {
+    throw new RangeError(`${count} entries with a message of ${message.last - message.previous.index}`)
+  }
+  const writer = new ByteWriter(headerBytes + sizeOf(message) + 4 * count, headerBytes)
+  writer.name(message.from)
+  writer.u53(message.term)
+  writeBody(writer, message)
+  if (entries !== undefined) { for (const end of entries.ends) writer.u32(end) }
+  return seal(kinds[message._tag], writer.buffer, count === 0 ? undefined : entries?.bytes)
+}
+
+const sizeOf = (message: Message.Message): number => {
+  const header = nameSize(message.from) + 8
+  switch (message._tag) {
+    case "RequestPreVote":
+      return header + 16 + 8
+    case "PreVoteReply":
+      return header + 8 + 1
+    case "RequestVote":
+      return header + 16
+    case "VoteReply":
+      return header + 1
+    case "AppendEntries":
+      return header + 16 + 8 + 8 + 8 + 4 + 16 * message.runs.length
+    case "AppendReply":
+      return header + 8 + 1 + 8 + 8 + 4 + 16 * message.runs.length
+  }
+}
+
+const writeBody = (writer: ByteWriter, message: Message.Message): void => {
+  switch (message._tag) {
+    case "RequestPreVote":
+      writePosition(writer, message.last)
+      return writer.u53(message.round)
+    case "PreVoteReply":
+      writer.u53(message.round)
+      return writer.bool(message.granted)
+    case "RequestVote":
+      return writePosition(writer, message.last)
+    case "VoteReply":
+      return writer.bool(message.granted)
+    case "AppendEntries":
+      writePosition(writer, message.previous)
+      writer.u53(message.last)
+      writer.u53(message.commit)
+      writer.u53(message.sequence)
+      return writeRuns(writer, message.runs)
+    case "AppendReply":
+      writer.u53(message.sequence)
+      writer.bool(message.accepted)
+      writer.u53(message.match)
+      writer.u53(message.last)
+      return writeRuns(writer, message.runs)
+  }
+}
+
+const writePosition = (writer: ByteWriter, position: LogPosition.LogPosition): void => {
+  writer.u53(position.term)
+  writer.u53(position.index)
+}
+
+const writeRuns = (writer: ByteWriter, runs: ReadonlyArray<Log.Run>): void => {
+  writer.u32(runs.length)
+  for (const run of runs) {
+    writer.u53(run.start)
+    writer.u53(run.term)
+  }
+}
+
+// ---- decoding ----
+
+interface Header {
+  readonly from: string
+  readonly term: number
+}
+
+/**
+ * The message in a frame of that kind, or what is wrong with it. The entries' bytes are a view of `payload`.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decode = (kind: number, payload: Buffer): Result.Result<Envelope, WireError> => {
+  const readBody = readers.get(kind)
+  if (readBody === undefined) {
+    return Result.fail(new WireError({ reason: "Kind", detail: `no message has kind ${kind}` }))
+  }
+  return decodeWith(payload, (reader) => readBody(reader, { from: reader.name(), term: reader.u53() }))
+}
+
+const alone = (message: Message.Message): Envelope => ({ message, entries: undefined })
+
+const readers: ReadonlyMap<number, (reader: ByteReader, header: Header) => Envelope> = new Map([
+  [
+    kinds.RequestPreVote,
+    (reader, header) =>
+      alone({ _tag: "RequestPreVote", ...header, last: readPosition(reader, header), round: reader.u53() })
+  ],
+  [
+    kinds.PreVoteReply,
+    (reader, header) => alone({ _tag: "PreVoteReply", ...header, round: reader.u53(), granted: reader.bool() })
+  ],
+  [
+    kinds.RequestVote,
+    (reader, header) => alone({ _tag: "RequestVote", ...header, last: readPosition(reader, header) })
+  ],
+  [kinds.VoteReply, (reader, header) => alone({ _tag: "VoteReply", ...header, granted: reader.bool() })],
+  [kinds.AppendEntries, (reader, header) => readAppendEntries(reader, header)],
+  [kinds.AppendReply, (reader, header) => alone(readAppendReply(reader, header))]
+])
+
+const readAppendEntries = (reader: ByteReader, header: Header): Envelope => {
+  const previous = readPosition(reader, header)
+  const [last, commit, sequence] = [reader.u53(), reader.u53(), reader.u53()]
+  const runs = readRuns(reader, header)
+  const count = last - previous.index
+  if (count < 0) throw content(`entries up to ${last} after ${previous.index}`)
+  if ((runs[0]?.term ?? previous.term) < previous.term) throw content("terms fall along the log")
+  const entries = readEntries(reader, previous.index + 1, count, runs)
+  return { message: { _tag: "AppendEntries", ...header, previous, last, commit, sequence, runs }, entries }
+}
+
+const readEntries = (
+  reader: ByteReader,
+  first: LogPosition.Index,
+  count: number,
+  runs: ReadonlyArray<Log.Run>
+): Entries | undefined => {
+  // An entry takes at least one byte, and four to say where it ends: fewer bytes cannot hold that many.
+  if (5 * count > reader.remaining) throw content(`${count} entries in ${reader.remaining} bytes`)
+  const ends: Array<number> = []
+  for (let place = 0; place < count; place++) ends.push(reader.u32())
+  const entries = { first, runs, bytes: reader.rest(), ends }
+  if (!isWellFormed(entries)) throw content("the entries do not fit their message")
+  return count === 0 ? undefined : entries
+}
+
+const readAppendReply = (reader: ByteReader, header: Header): Message.AppendReply => {
+  const [sequence, accepted] = [reader.u53(), reader.bool()]
+  const [match, last] = [reader.u53(), reader.u53()]
+  const runs = readRuns(reader, header)
+  if ((runs.at(-1)?.start ?? 0) > last) throw content("a run starts past the end of the log")
+  return { _tag: "AppendReply", ...header, sequence, accepted, match, last, runs }
+}
+
+const readPosition = (reader: ByteReader, { term }: Header): LogPosition.LogPosition => {
+  const position = { term: reader.u53(), index: reader.u53() }
+  if (position.term > term) throw content(`an entry of term ${position.term} in a message of term ${term}`)
+  return position
+}
+
+/** Runs rise in start and in term, and are of no later term than the message. */
+const readRuns = (reader: ByteReader, { term }: Header): ReadonlyArray<Log.Run> => {
+  const count = reader.u32()
+  if (count > maxRuns || 16 * count > reader.remaining) throw content(`${count} runs in ${reader.remaining} bytes`)
+  const runs: Array<Log.Run> = []
+  let before: Log.Run | undefined
+  for (let place = 0; place < count; place++) {
+    const run = { start: reader.u53(), term: reader.u53() }
+    if (run.term > term) throw content(`an entry of term ${run.term} in a message of term ${term}`)
+    if (before !== undefined && (run.start <= before.start || run.term <= before.term)) {
+      throw content("runs do not rise")
+    }
+    runs.push(run)
+    before = run
+  }
+  return runs
+}

@@ -1,0 +1,89 @@
+/** Messages of every kind, drawn by chance, each of which a node could have sent. */
+import type { Log, Message } from "effect-raft/engine"
+import * as Entries from "effect-raft/Entries"
+import type { Envelope } from "effect-raft/Transport"
+import type { Chance } from "./Chance.ts"
+
+const tags = ["RequestPreVote", "PreVoteReply", "RequestVote", "VoteReply", "AppendEntries", "AppendReply"] as const
+
+const largest = Number.MAX_SAFE_INTEGER
+
+/** Up to four pieces, each of a later term than the one before, and of 1 to 20 commands. */
+const randomEntries = (chance: Chance, first: number, term: number): Entries.Entries => {
+  const piece = (from: number, at: number) => {
+    const payloads = Array.from({ length: chance.between(1, 20) }, () => chance.bytes(chance.between(0, 30)))
+    return Entries.commands(from, at, payloads)
+  }
+  let entries = piece(first, term)
+  for (let count = chance.between(0, 4); count > 0; count--) {
+    term += chance.between(1, 4)
+    entries = Entries.concat([entries, piece(Entries.last(entries) + 1, term)])
+  }
+  return entries
+}
+
+const randomRuns = (chance: Chance): ReadonlyArray<Log.Run> => {
+  const runs: Array<Log.Run> = []
+  let run = { start: chance.between(1, 9), term: chance.between(1, 9) }
+  for (let count = chance.between(0, 17); count > 0; count--) {
+    runs.push(run)
+    run = { start: run.start + chance.between(1, 9), term: run.term + chance.between(1, 9) }
+  }
+  return runs
+}
+
+const appendEntries = (chance: Chance, from: string): Envelope => {
+  const previous = { term: chance.between(0, 100), index: chance.pick([0, 5, 2 ** 32, largest - 200]) }
+  const entries = chance.happens()
+    ? undefined
+    : randomEntries(chance, previous.index + 1, previous.term + chance.between(0, 2))
+  const message: Message.AppendEntries = {
+    _tag: "AppendEntries",
+    from,
+    term: (entries?.runs.at(-1)?.term ?? previous.term) + chance.between(0, 3),
+    previous,
+    last: entries === undefined ? previous.index : Entries.last(entries),
+    runs: entries?.runs ?? [],
+    commit: chance.number(),
+    sequence: chance.number()
+  }
+  return { message, entries }
+}
+
+const appendReply = (chance: Chance, from: string): Message.AppendReply => {
+  const runs = randomRuns(chance)
+  return {
+    _tag: "AppendReply",
+    from,
+    term: (runs.at(-1)?.term ?? 0) + chance.number() % 2 ** 40,
+    sequence: chance.number(),
+    accepted: chance.happens(),
+    match: chance.number(),
+    last: (runs.at(-1)?.start ?? 0) + chance.between(0, 9),
+    runs
+  }
+}
+
+export const randomEnvelope = (
+  chance: Chance,
+  from = chance.pick(["n1", "a", "ein-längerer-Name", "🦀"])
+): Envelope => {
+  const tag = chance.pick(tags)
+  const term = chance.number()
+  const last = { term: Math.min(term, chance.number()), index: chance.number() }
+  const alone = (message: Message.Message): Envelope => ({ message, entries: undefined })
+  switch (tag) {
+    case "RequestPreVote":
+      return alone({ _tag: tag, from, term, last, round: chance.between(0, 2 ** 32) })
+    case "PreVoteReply":
+      return alone({ _tag: tag, from, term, round: chance.between(0, 2 ** 32), granted: chance.happens() })
+    case "RequestVote":
+      return alone({ _tag: tag, from, term, last })
+    case "VoteReply":
+      return alone({ _tag: tag, from, term, granted: chance.happens() })
+    case "AppendEntries":
+      return appendEntries(chance, from)
+    case "AppendReply":
+      return alone(appendReply(chance, from))
+  }
+}
