@@ -1,0 +1,174 @@
+/**
+ * Three key-value nodes as processes of their own, on real disks and sockets, and a client that speaks to them.
+ *
+ * The client is told only what an HTTP answer says. No answer, for whatever reason, means that it does not know.
+ */
+import { Effect, Schedule, Schema } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("../examples/kv/src/main.ts", import.meta.url))
+
+/** It certainly did not happen. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  leader: Schema.NullOr(Schema.Struct({ id: Schema.String, http: Schema.String }))
+}) {}
+
+/** Nobody knows whether it happened. */
+export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", { detail: Schema.String }) {}
+
+const Status = Schema.Struct({
+  id: Schema.String,
+  role: Schema.Literals(["follower", "pre-candidate", "candidate", "leader"]),
+  term: Schema.Int,
+  leader: Schema.NullOr(Schema.String),
+  commit: Schema.Int,
+  applied: Schema.Int
+})
+
+interface Place {
+  readonly id: string
+  readonly http: string
+  readonly raft: string
+}
+
+/** Ports that were free a moment ago. */
+const freePorts = (count: number): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.promise(async () => {
+    const servers = Array.from({ length: count }, () => createServer())
+    const ports = await Promise.all(servers.map((server) =>
+      new Promise<number>((resolve) => {
+        server.listen(0, "127.0.0.1", () => {
+          const address = server.address()
+          resolve(typeof address === "object" && address !== null ? address.port : 0)
+        })
+      })
+    ))
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    return ports
+  })
+
+const request = (url: string, init: RequestInit = {}) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(7000)]) })
+      return { status: response.status, body: await response.text() }
+    },
+    catch: (cause) => new NoAnswer({ detail: String(cause) })
+  })
+
+const Refusal = Schema.fromJsonString(Schema.Struct({
+  _tag: Schema.String,
+  leader: Schema.optionalKey(Schema.NullOr(Schema.Struct({ id: Schema.String, http: Schema.String })))
+}))
+
+/** 421 and 503 say that nothing happened; 504, 500 and silence leave it open. */
+const outcome = Effect.fnUntraced(function*(answer: { readonly status: number; readonly body: string }) {
+  if (answer.status === 200 || answer.status === 404 || answer.status === 409) return answer
+  if (answer.status !== 421 && answer.status !== 503) return yield* new NoAnswer({ detail: answer.body })
+  const refusal = yield* Effect.orDie(Schema.decodeUnknownEffect(Refusal)(answer.body))
+  return yield* new Refused({ leader: refusal.leader ?? null })
+})
+
+export class KvCluster {
+  readonly places: ReadonlyArray<Place>
+  private readonly directory: string
+  private readonly children = new Map<string, ChildProcess>()
+  /** What the nodes wrote to stderr, for whoever has to find out why. */
+  readonly complaints: Array<string> = []
+
+  private constructor(directory: string, ports: ReadonlyArray<number>) {
+    this.directory = directory
+    this.places = ["n1", "n2", "n3"].map((id, place) => ({
+      id,
+      http: `127.0.0.1:${ports[place] ?? 0}`,
+      raft: `127.0.0.1:${ports[place + 3] ?? 0}`
+    }))
+  }
+
+  /** A cluster in a directory of its own; both are gone when the scope closes. */
+  static readonly make = Effect.acquireRelease(
+    Effect.gen(function*() {
+      const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "kv-")))
+      return new KvCluster(directory, yield* freePorts(6))
+    }),
+    (cluster) =>
+      Effect.promise(async () => {
+        for (const id of [...cluster.children.keys()]) await cluster.signal(id, "SIGKILL")
+        await rm(cluster.directory, { recursive: true, force: true })
+      })
+  )
+
+  /** Starts a node on its directory, whatever is there. */
+  start(id: string): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const place = this.placeOf(id)
+      const members = this.places.map((each) => `${each.id}=${each.raft}`).join(",")
+      const data = join(this.directory, id)
+      const flags = ["serve", "--id", id, "--data", data, "--http", place.http, "--cluster", members]
+      const child = spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "ignore", "pipe"] })
+      child.stderr.setEncoding("utf8").on("data", (text: string) => void this.complaints.push(`${id}: ${text}`))
+      this.children.set(id, child)
+    })
+  }
+
+  startAll(): Effect.Effect<void> {
+    return Effect.forEach(this.places, ({ id }) => this.start(id), { discard: true })
+  }
+
+  /** Sends a signal and waits until the process is gone. */
+  stop(id: string, signal: "SIGKILL" | "SIGTERM"): Effect.Effect<number | null> {
+    return Effect.promise(() => this.signal(id, signal))
+  }
+
+  /** What a node says of itself. */
+  status(id: string): Effect.Effect<typeof Status.Type, NoAnswer> {
+    return request(`http://${this.placeOf(id).http}/status`).pipe(
+      Effect.flatMap(({ body }) =>
+        Effect.mapError(
+          Schema.decodeUnknownEffect(Schema.fromJsonString(Status))(body),
+          (error) => new NoAnswer({ detail: error.message })
+        )
+      )
+    )
+  }
+
+  /** Waits for a node that leads. */
+  readonly leader: Effect.Effect<Place> = Effect.suspend(() =>
+    Effect.forEach(this.places, (place) => Effect.option(this.status(place.id)), { concurrency: "unbounded" })
+  ).pipe(
+    Effect.flatMap((all) => {
+      const statuses = all.flatMap((each) => each._tag === "Some" ? [each.value] : [])
+      // A former leader may not know yet; the highest term does.
+      const newest = statuses.filter((each) => each.role === "leader").sort((left, right) => right.term - left.term)[0]
+      return newest === undefined ? Effect.fail("none yet") : Effect.succeed(this.placeOf(newest.id))
+    }),
+    Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })),
+    Effect.orDie
+  )
+
+  /** One request to one node. */
+  ask(http: string, path: string, init?: RequestInit) {
+    return Effect.flatMap(request(`http://${http}${path}`, init), outcome)
+  }
+
+  placeOf(id: string): Place {
+    const place = this.places.find((each) => each.id === id)
+    if (place === undefined) throw new Error(`there is no ${id}`)
+    return place
+  }
+
+  private async signal(id: string, signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
+    const child = this.children.get(id)
+    this.children.delete(id)
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
+    return await new Promise((resolve) => {
+      child.once("exit", (code) => resolve(code))
+      child.kill(signal)
+    })
+  }
+}
