@@ -98,7 +98,7 @@ export class KvCluster {
     }),
     (cluster) =>
       Effect.promise(async () => {
-        for (const id of [...cluster.children.keys()]) await cluster.signal(id, "SIGKILL")
+        for (const id of cluster.children.keys()) await cluster.signal(id, "SIGKILL")
         await rm(cluster.directory, { recursive: true, force: true })
       })
   )

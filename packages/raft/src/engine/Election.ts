@@ -82,8 +82,10 @@ export const onRequestVote = (state: State, message: RequestVote): Next => {
   const reply = { _tag: "VoteReply", from: state.id, term: state.term, granted } as const
   if (!granted) return next(state, send(state, message.from, reply))
   if (state.votedFor === message.from) return next(state, send(state, message.from, reply))
-  // A granted vote is a promise: it leaves only once a crash cannot make this node forget it.
-  const [voted, written] = write(Roles.awaitLeader({ ...state, votedFor: message.from }), { hardState: true })
+  // A granted vote is a promise: it leaves only once a crash cannot make this node forget it. Whoever votes for
+  // another no longer asks for itself.
+  const voter = Roles.awaitLeader({ ...state, role: Roles.follower, votedFor: message.from })
+  const [voted, written] = write(voter, { hardState: true })
   return next(voted, written, send(voted, message.from, reply))
 }
 

@@ -78,3 +78,23 @@ export interface AppendReply extends Header {
 }
 
 export type Message = RequestPreVote | PreVoteReply | RequestVote | VoteReply | AppendEntries | AppendReply
+
+/**
+ * Whether a message agrees with itself: the runs name exactly the entries after `previous` up to `last`, in terms
+ * that rise to the sender's own. What does not was damaged or made up, and is not heard.
+ */
+export const isConsistent = (message: Message): boolean => {
+  if (message._tag !== "AppendEntries") return true
+  const { last, previous, runs, term } = message
+  if (previous.index === 0 && previous.term !== 0) return false
+  if (runs.length === 0) return last === previous.index && previous.term <= term
+  let start = previous.index
+  let before = previous.term
+  for (const [place, run] of runs.entries()) {
+    const follows = place === 0 ? run.start === start + 1 && run.term >= before : run.start > start && run.term > before
+    if (!follows) return false
+    start = run.start
+    before = run.term
+  }
+  return start <= last && before <= term
+}

@@ -9,7 +9,7 @@ import * as Commit from "./Commit.ts"
 import * as Durability from "./Durability.ts"
 import * as Election from "./Election.ts"
 import type { Applied, Input, Persisted, Receive } from "./Input.ts"
-import type { Message } from "./Message.ts"
+import { isConsistent, type Message } from "./Message.ts"
 import { flow, halt, type Next, next, send } from "./Next.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Read from "./Read.ts"
@@ -132,7 +132,7 @@ const tellTerm = (state: State, message: Message): Next => {
 
 /** The term rule (§3.3), then the table. */
 const onReceive = (state: State, { batch, message }: Receive): Next => {
-  if (message.from === state.id) return next(state)
+  if (message.from === state.id || !isConsistent(message)) return next(state)
   if (message._tag === "RequestPreVote") return dispatch(state, message, batch)
   if (message.term > state.term) {
     if (message._tag === "RequestVote" && Election.hearsLeader(state)) return next(state)

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Describe, Engine, Message } from "effect-raft/engine"
+import { node } from "../Nodes.ts"
+
+const entries = (fields: Partial<Message.AppendEntries>): Message.AppendEntries => ({
+  _tag: "AppendEntries",
+  from: "n2",
+  term: 3,
+  previous: { term: 1, index: 2 },
+  last: 5,
+  runs: [{ start: 3, term: 1 }, { start: 5, term: 3 }],
+  commit: 5,
+  sequence: 1,
+  ...fields
+})
+
+const contradictions: Record<string, Partial<Message.AppendEntries>> = {
+  "names fewer entries than it says": { runs: [], last: 5 },
+  "leaves a gap after previous": { runs: [{ start: 4, term: 1 }] },
+  "lets terms fall": { runs: [{ start: 3, term: 3 }, { start: 5, term: 2 }] },
+  "names a term before that of previous": { previous: { term: 2, index: 2 } },
+  "names a term beyond its own": { term: 2 },
+  "begins a run past its end": { last: 4 },
+  "gives the start of the log a term": { previous: { term: 1, index: 0 }, runs: [], last: 0 }
+}
+
+describe("a message that contradicts itself", () => {
+  it("is told from one that does not", () => {
+    assert.isTrue(Message.isConsistent(entries({})))
+    assert.isTrue(Message.isConsistent(entries({ runs: [], last: 2 })))
+    for (const [what, fields] of Object.entries(contradictions)) {
+      assert.isFalse(Message.isConsistent(entries(fields)), what)
+    }
+  })
+
+  it("is not heard: the node neither answers nor stops", () => {
+    const before = node({ terms: [1, 1], term: 3, commit: 1 })
+    for (const fields of Object.values(contradictions)) {
+      const message = entries(fields)
+      const [after, outputs] = Engine.step(before, { _tag: "Receive", now: 1, message, batch: undefined })
+      assert.deepStrictEqual(outputs, [])
+      assert.strictEqual(Describe.state(after), Describe.state(before))
+    }
+  })
+})

@@ -1,0 +1,49 @@
+/**
+ * What every `Storage` must keep: one case per promise on the contract, for authors of adapters.
+ *
+ * Give it a way to make new disks; the suite starts nodes on them, kills them, and starts them again. What is found
+ * then is compared with `Recovery`, the meaning of a write as a pure function, and the payloads byte by byte. The suite
+ * cannot cut the power: that an acknowledged write survives this is for the adapter's own tests to show.
+ *
+ * ```ts
+ * StorageTest.suite("MyStorage", Effect.map(temporaryDirectory, (directory) => MyStorage.layer({ directory })))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deathCases } from "./internal/StorageDying.ts"
+import type * as Life from "./internal/StorageLife.ts"
+import { boundaryCases, growthCases, truncationCases } from "./internal/StorageLogs.ts"
+import { openCases } from "./internal/StorageOpening.ts"
+import { boundsCases, payloadCases } from "./internal/StorageReading.ts"
+import { hardStateCases, orderCases } from "./internal/StorageWriting.ts"
+
+/**
+ * Makes a new, empty disk and yields a layer that opens it. The layer is built again and again, one node after the
+ * other, and sometimes two at once; the disk may go when the scope closes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeDisk<E> = Life.MakeDisk<E>
+
+/**
+ * Declares the cases under `name`.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
+  describe(`${name} as Storage`, () => {
+    openCases(makeDisk)
+    hardStateCases(makeDisk)
+    orderCases(makeDisk)
+    growthCases(makeDisk)
+    truncationCases(makeDisk)
+    boundaryCases(makeDisk)
+    boundsCases(makeDisk)
+    payloadCases(makeDisk)
+    deathCases(makeDisk)
+  })
+}
