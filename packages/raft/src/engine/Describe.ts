@@ -9,6 +9,7 @@
 import type { Input } from "./Input.ts"
 import * as Log from "./Log.ts"
 import type { LogPosition } from "./LogPosition.ts"
+import type { Membership } from "./Membership.ts"
 import type { Message } from "./Message.ts"
 import type { Output, Write } from "./Output.ts"
 import type { Role, State } from "./State.ts"
@@ -49,17 +50,28 @@ export const state = (state: State): string => {
   return parts.filter((part) => part !== "").join(" ")
 }
 
+/** Who votes, by old and new if both are in force, and who learns: `n1,n2 & n1,n2,n3 learners=n4`. */
+export const members = ({ members, outgoing, promoting, voters }: Membership): string => {
+  const learners = members.filter(({ id }) => !voters.includes(id)).map(({ id }) => promoting.includes(id) ? `${id}+` : id)
+  const old = outgoing.length === 0 ? "" : `${outgoing.join(",")} & `
+  return `${old}${voters.join(",")}${learners.length === 0 ? "" : ` learners=${learners.join(",")}`}`
+}
+
 const body = (message: Message): string => {
   switch (message._tag) {
-    case "RequestPreVote":
     case "RequestVote":
+      return `last=${position(message.last)}${message.isTransfer ? " transfer" : ""}`
+    case "RequestPreVote":
+    case "TimeoutNow":
       return `last=${position(message.last)}`
     case "PreVoteReply":
     case "VoteReply":
       return message.granted ? "granted" : "refused"
     case "AppendEntries": {
       const entries = message.runs.length === 0 ? "" : ` entries=${runs(message.runs, message.last)}`
-      return `previous=${position(message.previous)}${entries} commit=${message.commit} round=${message.sequence}`
+      const changes = message.memberships.map((entry) => ` members=${entry.index}:${members(entry.membership)}`).join("")
+      const { commit, previous, sequence } = message
+      return `previous=${position(previous)}${entries}${changes} commit=${commit} round=${sequence}`
     }
     case "AppendReply": {
       if (message.accepted) return `match=${message.match} round=${message.sequence}`
@@ -76,10 +88,11 @@ const write = ({ append, boundary, hardState, truncateAfter, write: id }: Write)
   const parts = [
     boundary === undefined
       ? ""
-      : `boundary=${position(boundary)} members=${boundary.membership.members.map((member) => member.id).join(",")}`,
+      : `boundary=${position(boundary)} members=${members(boundary.membership)}`,
     hardState === undefined ? "" : `term=${hardState.term} vote=${hardState.votedFor ?? "-"}`,
     truncateAfter === undefined ? "" : `keep=${truncateAfter}`,
-    append === undefined ? "" : `append=${runs(append.runs, append.to)}`
+    append === undefined ? "" : `append=${runs(append.runs, append.to)}`,
+    ...(append?.memberships ?? []).map((entry) => `members=${entry.index}:${members(entry.membership)}`)
   ]
   return `write ${id}: ${parts.filter((part) => part !== "").join(" ")}`
 }
@@ -107,6 +120,16 @@ export const output = (output: Output): string => {
       return `read #${output.read} failed`
     case "Apply":
       return `apply ${range(output.from, output.to)}`
+    case "ChangeDone":
+      return `change #${output.request} is done with entry ${output.index}`
+    case "ChangeRefused":
+      return `change #${output.request} refused: ${output.reason}, ${output.detail}`
+    case "ChangeUnknown":
+      return `change #${output.request} may happen or not`
+    case "TransferDone":
+      return `transfer #${output.request} done: ${output.leader} leads`
+    case "TransferFailed":
+      return `transfer #${output.request} failed: ${output.reason}`
   }
 }
 
@@ -125,6 +148,10 @@ export const input = (input: Input): string => {
       return `persisted ${input.write}`
     case "Applied":
       return `applied ${input.index}`
+    case "ChangeMembership":
+      return `change #${input.request}: ${input.change._tag}`
+    case "TransferLeadership":
+      return `transfer #${input.request} to ${input.to}`
     case "Unsent":
       return `unsent to ${input.to} from ${input.from}`
   }

@@ -5,7 +5,7 @@ import * as Chance from "./Chance.ts"
 import * as Log from "./Log.ts"
 import * as LogPosition from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
-import type { PreVoteReply, RequestPreVote, RequestVote, VoteReply } from "./Message.ts"
+import type { PreVoteReply, RequestPreVote, RequestVote, TimeoutNow, VoteReply } from "./Message.ts"
 import { flow, type Next, next, send, write } from "./Next.ts"
 import * as Progress from "./Progress.ts"
 import * as Quorum from "./Quorum.ts"
@@ -21,7 +21,7 @@ export const hearsLeader = (state: State): boolean =>
 export const onTimer = (state: State): Next => {
   if (state.now < state.electionDeadline) return next(state)
   const waiting = Roles.awaitLeader({ ...state, leader: undefined })
-  return Membership.isVoter(Log.membership(state.log), state.id) ? askFirst(waiting) : next(waiting)
+  return Roles.mayStand(waiting) ? askFirst(waiting) : next(waiting)
 }
 
 /** Asks the others whether an election could be won. Its own answer is yes. */
@@ -54,11 +54,11 @@ export const onPreVoteReply = (state: State<PreCandidate>, message: PreVoteReply
 
 const standIfWelcome = (state: State): Next =>
   state.role._tag === "PreCandidate" && Quorum.isMajority(Log.membership(state.log), state.role.granted)
-    ? stand(state)
+    ? stand(state, false)
     : next(state)
 
 /** Stands for election: a new term, a vote for itself, and a question to all (§3.4). */
-const stand = (state: State): Next => {
+const stand = (state: State, isTransfer: boolean): Next => {
   const candidate: State<Candidate> = {
     ...state,
     term: state.term + 1,
@@ -69,10 +69,19 @@ const stand = (state: State): Next => {
   const [voted, written] = write(candidate, { hardState: true })
   const last = Log.lastPosition(state.log)
   const questions = Membership.others(Log.membership(state.log), state.id).map((id) =>
-    send(voted, id, { _tag: "RequestVote", from: state.id, term: voted.term, last })
+    send(voted, id, { _tag: "RequestVote", from: state.id, term: voted.term, last, isTransfer })
   )
   return next(voted, written, ...questions)
 }
+
+/**
+ * The leader wants this node to succeed it (§3.10): it stands without asking first, for the others would refuse while
+ * they hear the leader. A request that comes late finds another term, or a log that has gone on, and does nothing.
+ */
+export const onTimeoutNow = (state: State, { last }: TimeoutNow): Next =>
+  Membership.isVoter(Log.membership(state.log), state.id) && LogPosition.equals(last, Log.lastPosition(state.log))
+    ? stand(Roles.awaitLeader(state), true)
+    : next(state)
 
 /** A node votes once per term, first come, for a candidate whose log holds all that its own does (§3.6.1). */
 export const onRequestVote = (state: State, message: RequestVote): Next => {
@@ -114,9 +123,10 @@ const win = (state: State): Next => {
       progress: members.map((id) => Progress.begin(id, state.log.last, state.now)),
       sequence: 1,
       reads: [],
+      change: undefined,
       heartbeatDeadline: state.now + state.settings.heartbeatInterval
     }
   }
-  const [opened, written] = Replication.append(leader, 1, undefined)
+  const [opened, written] = Replication.append(leader, { count: 1 })
   return next(opened, written)
 }

@@ -9,14 +9,14 @@ import * as Durability from "./Durability.ts"
 import type { Input } from "./Input.ts"
 import * as Invariants from "./Invariants.ts"
 import * as Log from "./Log.ts"
-import type { NodeId } from "./LogPosition.ts"
+import type { LogPosition, NodeId } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { type Next, next, write } from "./Next.ts"
 import type { Output } from "./Output.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import type { Settings } from "./Settings.ts"
-import { isLeader, type Recovered, type State } from "./State.ts"
+import { type Fate, isLeader, type Leader, type Recovered, type State } from "./State.ts"
 import * as Step from "./Step.ts"
 
 export interface Start {
@@ -46,6 +46,7 @@ export const start = ({ bootstrap, id, now, recovered, seed, settings }: Start):
     handed: log.boundary.index,
     applied: log.boundary.index,
     waiters: [],
+    transfer: undefined,
     role: Roles.follower,
     seed,
     now,
@@ -86,6 +87,15 @@ export const stepAll = (state: State, inputs: ReadonlyArray<Input>): Next => {
 
 /** When the node wants a `Timer`, on the clock of its inputs. */
 export const deadline = (state: State): number =>
-  isLeader(state)
-    ? Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))
-    : state.electionDeadline
+  Math.min(state.transfer?.deadline ?? Number.POSITIVE_INFINITY, isLeader(state) ? leaderDeadline(state) : state.electionDeadline)
+
+const leaderDeadline = (state: State<Leader>): number =>
+  Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))
+
+/** What became of the entry at `position`. Only what is committed decides: that it was truncated here says nothing. */
+export const fateOf = (state: State, position: LogPosition): Fate => {
+  if (position.index > state.commit) return "InProgress"
+  const term = Log.termAt(state.log, position.index)
+  if (typeof term !== "number") return "Unknown"
+  return term === position.term ? "Committed" : "Rejected"
+}

@@ -4,6 +4,7 @@
  */
 import type { WriteId } from "./Durability.ts"
 import type { Index, NodeId } from "./LogPosition.ts"
+import type { Change } from "./Membership.ts"
 import type { Message } from "./Message.ts"
 import type { Handle } from "./State.ts"
 
@@ -56,4 +57,30 @@ export interface Unsent extends At {
   readonly from: Index
 }
 
-export type Input = Timer | Receive | Propose | Read | Persisted | Applied | Unsent
+/** An operator wants another membership (§4.1). */
+export interface ChangeMembership extends At {
+  readonly _tag: "ChangeMembership"
+  readonly request: Handle
+  readonly change: Change
+  /** Only if the membership in force is still the one from this entry; two operators cannot overwrite each other. */
+  readonly expected: Index | undefined
+}
+
+/** An operator wants another leader (§3.10), by `deadline` at the latest. */
+export interface TransferLeadership extends At {
+  readonly _tag: "TransferLeadership"
+  readonly request: Handle
+  readonly to: NodeId
+  readonly deadline: number
+}
+
+export type Input =
+  | Timer
+  | Receive
+  | Propose
+  | Read
+  | Persisted
+  | Applied
+  | Unsent
+  | ChangeMembership
+  | TransferLeadership

@@ -134,6 +134,18 @@ export const truncateAfter = (log: Log, index: Index): Log => ({
 export const membership = (log: Log): Membership =>
   log.memberships[log.memberships.length - 1]?.membership ?? log.boundary.membership
 
+/** The index of the entry that put that membership in force; the boundary's when none did. */
+export const membershipIndex = (log: Log): Index =>
+  log.memberships[log.memberships.length - 1]?.index ?? log.boundary.index
+
+/** The membership that was in force before the last one in the log. */
+export const previousMembership = (log: Log): Membership =>
+  log.memberships[log.memberships.length - 2]?.membership ?? log.boundary.membership
+
+/** The memberships that the entries `from` to `to` carry. */
+export const membershipsBetween = (log: Log, from: Index, to: Index): ReadonlyArray<MembershipEntry> =>
+  log.memberships.length === 0 ? log.memberships : log.memberships.filter(({ index }) => from <= index && index <= to)
+
 /** How many runs a follower names at most when it refuses entries. */
 const maxHint = 16
 

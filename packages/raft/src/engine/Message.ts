@@ -5,7 +5,7 @@
  * sender's term, so the term rule (§3.3) is applied once, in `Step`, and in no handler. Payloads are not
  * here: the entries of an `AppendEntries` are named by their places and terms, and travel beside it.
  */
-import type { Run } from "./Log.ts"
+import type { MembershipEntry, Run } from "./Log.ts"
 import type { Index, LogPosition, NodeId, Term } from "./LogPosition.ts"
 
 interface Header {
@@ -38,6 +38,8 @@ export interface RequestVote extends Header {
   readonly _tag: "RequestVote"
   /** Where the candidate's log ends: accepted, whether or not it is durable yet. */
   readonly last: LogPosition
+  /** The leader itself asked it to stand, so it is heard although the leader is (§4.2.3). */
+  readonly isTransfer: boolean
 }
 
 /** At most one grant per term and voter, sent only once the vote is durable. */
@@ -57,6 +59,8 @@ export interface AppendEntries extends Header {
   readonly last: Index
   /** The terms of the entries after `previous` up to `last`. */
   readonly runs: ReadonlyArray<Run>
+  /** The memberships that those entries carry: each is in force as soon as it is in the log (§4.1). */
+  readonly memberships: ReadonlyArray<MembershipEntry>
   /** How far the leader knows the log to be committed. */
   readonly commit: Index
   /** Which round of asking this belongs to. The answer repeats it, and so confirms nothing that came later. */
@@ -77,7 +81,16 @@ export interface AppendReply extends Header {
   readonly runs: ReadonlyArray<Run>
 }
 
-export type Message = RequestPreVote | PreVoteReply | RequestVote | VoteReply | AppendEntries | AppendReply
+export type Message = RequestPreVote | PreVoteReply | RequestVote | VoteReply | AppendEntries | AppendReply | TimeoutNow
+
+/**
+ * The leader asks its successor to stand at once, without asking first (§3.10). Of no effect unless the receiver is in
+ * the same term, may vote, and its log ends exactly at `last`: a delayed one finds one of these untrue.
+ */
+export interface TimeoutNow extends Header {
+  readonly _tag: "TimeoutNow"
+  readonly last: LogPosition
+}
 
 /**
  * Whether a message agrees with itself: the runs name exactly the entries after `previous` up to `last`, in terms
@@ -85,7 +98,7 @@ export type Message = RequestPreVote | PreVoteReply | RequestVote | VoteReply | 
  */
 export const isConsistent = (message: Message): boolean => {
   if (message._tag !== "AppendEntries") return true
-  const { last, previous, runs, term } = message
+  const { last, memberships, previous, runs, term } = message
   if (previous.index === 0 && previous.term !== 0) return false
   if (runs.length === 0) return last === previous.index && previous.term <= term
   let start = previous.index
@@ -96,5 +109,5 @@ export const isConsistent = (message: Message): boolean => {
     start = run.start
     before = run.term
   }
-  return start <= last && before <= term
+  return start <= last && before <= term && memberships.every(({ index }) => previous.index < index && index <= last)
 }

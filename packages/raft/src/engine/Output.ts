@@ -3,7 +3,7 @@
  * promises something names the write it waits for.
  */
 import type { WriteId } from "./Durability.ts"
-import type { Boundary, Run } from "./Log.ts"
+import type { Boundary, MembershipEntry, Run } from "./Log.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
 import type { Message } from "./Message.ts"
 import type { Handle, HardState } from "./State.ts"
@@ -13,8 +13,10 @@ export interface Append {
   readonly from: Index
   readonly to: Index
   readonly runs: ReadonlyArray<Run>
-  /** Where their payloads are; none for the entry with which a leader opens its term. */
+  /** Where their payloads are; none for an entry that the leader makes itself: it opens a term, or is a membership. */
   readonly batch: Handle | undefined
+  /** The memberships among the entries. */
+  readonly memberships: ReadonlyArray<MembershipEntry>
 }
 
 /** One atomic write: all of it survives a crash, or none. Writes are carried out in the order of their numbers. */
@@ -93,4 +95,60 @@ export interface Apply {
   readonly to: Index
 }
 
-export type Output = Write | Send | Accepted | Refused | Resolved | Superseded | ReadReady | ReadFailed | Apply
+/** A change of membership is committed, and nothing of it is left to do. */
+export interface ChangeDone {
+  readonly _tag: "ChangeDone"
+  readonly request: Handle
+  /** The entry that put the membership in force. */
+  readonly index: Index
+}
+
+/** A change of membership was not begun: it did not and will not happen. */
+export interface ChangeRefused {
+  readonly _tag: "ChangeRefused"
+  readonly request: Handle
+  readonly reason: ChangeRefusal
+  readonly detail: string
+}
+
+/** `Pending`: another one is under way, or this leader's term has only begun. `Stale`: `expected` is not in force. */
+export type ChangeRefusal = "NotLeader" | "Pending" | "Stale" | "Invalid"
+
+/** This node no longer sees what becomes of a change: it may or may not happen. */
+export interface ChangeUnknown {
+  readonly _tag: "ChangeUnknown"
+  readonly request: Handle
+}
+
+/** Another leads now. */
+export interface TransferDone {
+  readonly _tag: "TransferDone"
+  readonly request: Handle
+  readonly leader: NodeId
+}
+
+/** Leadership was not handed over; `reason` says why not. */
+export interface TransferFailed {
+  readonly _tag: "TransferFailed"
+  readonly request: Handle
+  readonly reason: TransferRefusal
+}
+
+/** `Superseded`: by a later transfer. `Timeout`: not by the deadline; it may still happen if the other was asked. */
+export type TransferRefusal = "NotLeader" | "NotVoter" | "Superseded" | "Timeout"
+
+export type Output =
+  | Write
+  | Send
+  | Accepted
+  | Refused
+  | Resolved
+  | Superseded
+  | ReadReady
+  | ReadFailed
+  | Apply
+  | ChangeDone
+  | ChangeRefused
+  | ChangeUnknown
+  | TransferDone
+  | TransferFailed

@@ -24,6 +24,24 @@ export interface Progress {
   readonly told: number
   /** The commit index it was last told. */
   readonly toldCommit: Index
+  /** Set when the member was removed: it is served until it knows, or until there was time enough (§4.2.2). */
+  readonly removal: Removal | undefined
+  /** Set while a learner is to become a voter: how fast it follows (§4.2.1). */
+  readonly round: Round | undefined
+}
+
+/** What a learner must reach, and since when. When it takes less than an election timeout, it has caught up. */
+export interface Round {
+  readonly goal: Index
+  readonly since: number
+}
+
+/** That a member is no longer one. */
+export interface Removal {
+  /** The entry that says so. */
+  readonly index: Index
+  /** When it is given up on. */
+  readonly until: number
 }
 
 /** At the start of a term a member counts as heard from, and its log is guessed to be as long as ours. */
@@ -36,7 +54,9 @@ export const begin = (id: NodeId, last: Index, now: number): Progress => ({
   heardAt: now,
   acknowledged: 0,
   told: 0,
-  toldCommit: 0
+  toldCommit: 0,
+  removal: undefined,
+  round: undefined
 })
 
 /** Begins to look for the place of agreement again, from `next` on. */
@@ -46,3 +66,14 @@ export const probe = (progress: Progress, next: Index): Progress => ({
   next: Math.max(progress.match + 1, next),
   waiting: false
 })
+
+/** Whether a round was run in less than an election timeout, by someone who was heard lately. */
+export const hasCaughtUp = ({ heardAt, match, round }: Progress, now: number, electionTimeout: number): boolean =>
+  round !== undefined && match >= round.goal && now - round.since < electionTimeout && now - heardAt < electionTimeout
+
+/** Begins the first round, and another when one took too long: the goal is where the log ends by then (§4.2.1). */
+export const advanceRound = (progress: Progress, last: Index, now: number, electionTimeout: number): Progress => {
+  const { match, round } = progress
+  const isOver = round === undefined || (match >= round.goal && now - round.since >= electionTimeout)
+  return isOver ? { ...progress, round: { goal: last, since: now } } : progress
+}

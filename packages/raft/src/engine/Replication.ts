@@ -6,6 +6,7 @@ import * as Durability from "./Durability.ts"
 import type { Propose, Unsent } from "./Input.ts"
 import * as Log from "./Log.ts"
 import type { Index, NodeId } from "./LogPosition.ts"
+import type { Membership } from "./Membership.ts"
 import type { AppendEntries, AppendReply } from "./Message.ts"
 import { halt, type Next, next, send, write } from "./Next.ts"
 import type { Output } from "./Output.ts"
@@ -71,35 +72,49 @@ const overwrite = (state: State, message: AppendEntries, first: Index, batch: nu
   const runs = message.runs
     .filter((_, place) => (message.runs[place + 1]?.start ?? message.last + 1) > first)
     .map((run) => (run.start < first ? { start: first, term: run.term } : run))
-  const extended = { ...state, log: Log.append(kept, runs, message.last, []) }
-  const append = { from: first, to: message.last, runs, batch }
+  const memberships = message.memberships.filter(({ index }) => index >= first)
+  const extended = { ...state, log: Log.append(kept, runs, message.last, memberships) }
+  const append = { from: first, to: message.last, runs, batch, memberships }
   return write(extended, conflicts ? { truncateAfter: first - 1, append } : { append })
 }
 
 // ---- the leader's side ----
 
+/** What a leader adds to its log: commands, the entry that opens its term, or a membership. */
+export interface Addition {
+  readonly count: number
+  readonly batch?: number
+  readonly membership?: Membership
+}
+
 /** Adds entries of this term to the leader's own log, without waiting for its disk. */
-export const append = (
-  state: State<Leader>,
-  count: number,
-  batch: number | undefined
-): readonly [State<Leader>, Output] => {
+export const append = (state: State<Leader>, { batch, count, membership }: Addition): readonly [State<Leader>, Output] => {
   const from = state.log.last + 1
   const to = state.log.last + count
   const runs = [{ start: from, term: state.term }]
-  const extended = { ...state, log: Log.append(state.log, runs, to, []) }
-  return write(extended, { append: { from, to, runs, batch } })
+  const memberships = membership === undefined ? noMemberships : [{ index: from, membership }]
+  const extended = { ...state, log: Log.append(state.log, runs, to, memberships) }
+  return write(extended, { append: { from, to, runs, batch, memberships } })
 }
+
+const noMemberships: ReadonlyArray<Log.MembershipEntry> = []
 
 /** Gives commands a place in the log, unless too many are on their way already. */
 export const onPropose = (state: State<Leader>, { batch, count }: Propose): Next => {
   const outstanding = state.log.last - state.applied + count
-  if (outstanding > state.settings.maxEntriesOutstanding) {
+  if (outstanding > state.settings.maxEntriesOutstanding || isHandingOver(state)) {
     return next(state, { _tag: "Refused", batch, reason: "Busy" })
   }
-  const [appended, written] = append(state, count, batch)
+  const [appended, written] = append(state, { count, batch })
   const waiter = { batch, from: state.log.last + 1, to: appended.log.last, term: state.term }
   return next({ ...appended, waiters: [...state.waiters, waiter] }, { _tag: "Accepted", ...waiter }, written)
+}
+
+/** Once the successor is nearly there, the log must stand still for it to arrive (§3.10). */
+const isHandingOver = ({ log, role, settings, transfer }: State<Leader>): boolean => {
+  if (transfer === undefined) return false
+  const match = role.progress.find((each) => each.id === transfer.to)?.match ?? 0
+  return transfer.isAsked || log.last - match <= settings.maxEntriesPerMessage
 }
 
 /** Who does not lead takes no commands: they did not happen. */
@@ -205,6 +220,7 @@ const entries = (
     previous: { term, index },
     last,
     runs: Log.runsBetween(state.log, index + 1, last),
+    memberships: Log.membershipsBetween(state.log, index + 1, last),
     commit: state.commit,
     sequence: state.role.sequence
   }))

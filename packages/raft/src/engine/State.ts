@@ -9,6 +9,7 @@ import type { Seed } from "./Chance.ts"
 import type { Durability } from "./Durability.ts"
 import type { Log } from "./Log.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
+import type { Change } from "./Membership.ts"
 import type { Progress } from "./Progress.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -50,6 +51,25 @@ export interface Leader {
   readonly sequence: number
   readonly reads: ReadonlyArray<PendingRead>
   readonly heartbeatDeadline: number
+  /** A change of membership that someone waits for. */
+  readonly change: PendingChange | undefined
+}
+
+/** A change of membership that is under way (§4.3). */
+export interface PendingChange {
+  readonly request: Handle
+  readonly change: Change
+}
+
+/** Leadership on its way to another (§3.10). It outlives the role: only the next leader shows that it has arrived. */
+export interface Transfer {
+  readonly request: Handle
+  /** The term in which it was asked for. */
+  readonly term: Term
+  readonly to: NodeId
+  readonly deadline: number
+  /** It has been asked to stand: from then on this node must not answer for the log any more. */
+  readonly isAsked: boolean
 }
 
 export type Role = Follower | PreCandidate | Candidate | Leader
@@ -81,6 +101,7 @@ export interface State<out R extends Role = Role> {
   /** What the state machine says it has applied. */
   readonly applied: Index
   readonly waiters: ReadonlyArray<Waiter>
+  readonly transfer: Transfer | undefined
   readonly role: R
   readonly seed: Seed
   /** The latest time an input carried. */
@@ -90,6 +111,12 @@ export interface State<out R extends Role = Role> {
   /** When this node last heard from the leader of its term; minus infinity if never. */
   readonly heardLeaderAt: number
 }
+
+/**
+ * What became of the entry at a position, as far as this node knows. `Unknown`: the place is in a snapshot, which no
+ * longer tells. Until something is committed at its place, an entry may still be: `InProgress`.
+ */
+export type Fate = "InProgress" | "Committed" | "Rejected" | "Unknown"
 
 /** What must survive a crash besides the log. */
 export interface HardState {

@@ -13,9 +13,11 @@ import { isConsistent, type Message } from "./Message.ts"
 import { flow, halt, type Next, next, send } from "./Next.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Read from "./Read.ts"
+import * as Reconfiguration from "./Reconfiguration.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import type { Role, State } from "./State.ts"
+import * as Transfer from "./Transfer.ts"
 
 type Tagged<U extends { readonly _tag: string }, T extends U["_tag"]> = Extract<U, { readonly _tag: T }>
 
@@ -76,6 +78,12 @@ export const onMessage: MessageTable = {
     PreCandidate: ignore,
     Candidate: ignore,
     Leader: Replication.onAppendReply
+  },
+  TimeoutNow: {
+    Follower: Election.onTimeoutNow,
+    PreCandidate: Election.onTimeoutNow,
+    Candidate: ignore, // It stands already.
+    Leader: ignore // It leads already.
   }
 }
 
@@ -103,6 +111,18 @@ export const onInput: InputTable = {
     PreCandidate: ignore,
     Candidate: ignore,
     Leader: Replication.onUnsent
+  },
+  ChangeMembership: {
+    Follower: Reconfiguration.refuse,
+    PreCandidate: Reconfiguration.refuse,
+    Candidate: Reconfiguration.refuse,
+    Leader: Reconfiguration.onChangeMembership
+  },
+  TransferLeadership: {
+    Follower: Transfer.refuse,
+    PreCandidate: Transfer.refuse,
+    Candidate: Transfer.refuse,
+    Leader: Transfer.onTransferLeadership
   }
 }
 
@@ -135,7 +155,9 @@ const onReceive = (state: State, { batch, message }: Receive): Next => {
   if (message.from === state.id || !isConsistent(message)) return next(state)
   if (message._tag === "RequestPreVote") return dispatch(state, message, batch)
   if (message.term > state.term) {
-    if (message._tag === "RequestVote" && Election.hearsLeader(state)) return next(state)
+    // Unless the leader itself wants it so.
+    const isUncalledFor = message._tag === "RequestVote" && !message.isTransfer && Election.hearsLeader(state)
+    if (isUncalledFor) return next(state)
     return flow((current) => Roles.adopt(current, message.term), (current) => dispatch(current, message, batch))(state)
   }
   const isHeard = message.term === state.term || message._tag === "PreVoteReply"
@@ -168,8 +190,11 @@ export const react = (state: State, input: Input): Next => {
 export const settle: (state: State) => Next = flow(
   Election.tally,
   Commit.advance,
+  Reconfiguration.proceed,
   Outcome.resolve,
   Read.confirm,
+  Transfer.proceed,
   Replication.flush,
-  Commit.handOver
+  Commit.handOver,
+  Reconfiguration.retire
 )

@@ -1,0 +1,121 @@
+/**
+ * Changing who belongs to the cluster, while it works (chapter 4).
+ *
+ * A membership is in force as soon as it is in the log, and goes with its entry when that is truncated. To change the
+ * voters, old and new are both in force until that is committed, and then the new ones alone (§4.3): at no time can two
+ * majorities decide without each other. There is one change at a time, and none before an entry of the leader's own
+ * term is committed: a leader that does not know what is committed could begin a second change beside an earlier one.
+ *
+ * What is half done is finished by whoever leads: nothing here depends on who began it.
+ */
+import type { ChangeMembership } from "./Input.ts"
+import * as Log from "./Log.ts"
+import * as Membership from "./Membership.ts"
+import { flow, type Next, next } from "./Next.ts"
+import type { ChangeRefusal, ChangeRefused, Output } from "./Output.ts"
+import * as Progress from "./Progress.ts"
+import * as Replication from "./Replication.ts"
+import * as Roles from "./Roles.ts"
+import { isLeader, type Leader, type State } from "./State.ts"
+
+/** Whether the membership in force can no longer be taken back, and this leader may begin another. */
+const isSettled = ({ commit, log, role }: State<Leader>): boolean =>
+  Log.membershipIndex(log) <= commit && role.since <= commit
+
+const refusal = (request: number, reason: ChangeRefusal, detail: string): ChangeRefused => ({
+  _tag: "ChangeRefused",
+  request,
+  reason,
+  detail
+})
+
+/** Who does not lead changes nothing. */
+export const refuse = (state: State, { request }: ChangeMembership): Next =>
+  next(state, refusal(request, "NotLeader", "this node does not lead"))
+
+/** Begins the change, if none is under way and the operator saw what is in force. */
+export const onChangeMembership = (state: State<Leader>, { change, expected, request }: ChangeMembership): Next => {
+  const current = Log.membership(state.log)
+  const index = Log.membershipIndex(state.log)
+  if (!isSettled(state) || Membership.isJoint(current) || state.transfer !== undefined) {
+    return next(state, refusal(request, "Pending", "another change is under way"))
+  }
+  if (expected !== undefined && expected !== index) {
+    return next(state, refusal(request, "Stale", `the membership in force is that of entry ${index}`))
+  }
+  const membership = Membership.begin(current, change)
+  if (typeof membership === "string") return next(state, refusal(request, "Invalid", membership))
+  // A promotion may be waiting; whoever asked for it will not hear of it any more.
+  const earlier = state.role.change
+  const forgotten: ReadonlyArray<Output> = earlier === undefined
+    ? []
+    : [{ _tag: "ChangeUnknown", request: earlier.request }]
+  const [adopted, outputs] = adopt({ ...state, role: { ...state.role, change: { request, change } } }, membership)
+  return next(adopted, ...forgotten, ...outputs)
+}
+
+/** Puts a membership into the log, and so in force. Who is no longer in it is still served for a while. */
+const adopt = (state: State<Leader>, membership: Membership.Membership): Next => {
+  const [appended, written] = Replication.append(state, { count: 1, membership })
+  const { last } = appended.log
+  const others = Membership.others(membership, state.id)
+  const kept = state.role.progress.map((each): Progress.Progress =>
+    others.includes(each.id)
+      ? { ...each, removal: undefined }
+      : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } })
+  const added = others.filter((id) => !kept.some((each) => each.id === id))
+  const progress = [...kept, ...added.map((id) => Progress.begin(id, state.log.last, state.now))]
+  return next({ ...appended, role: { ...appended.role, progress } }, written)
+}
+
+/** Takes the next step of a change as soon as the one before is committed. */
+export const proceed = (state: State): Next => {
+  if (!isLeader(state) || !isSettled(state)) return next(state)
+  const membership = Log.membership(state.log)
+  if (Membership.isJoint(membership)) return adopt(state, Membership.leave(membership))
+  return flow(promoteNext, release, complete)(state)
+}
+
+/** A learner that has caught up becomes a voter (§4.2.1). */
+const promoteNext = (state: State): Next => {
+  const membership = Log.membership(state.log)
+  if (!isLeader(state) || membership.promoting.length === 0) return next(state)
+  const { log: { last }, now, settings: { electionTimeout } } = state
+  const isPromoting = (each: Progress.Progress) => membership.promoting.includes(each.id)
+  const progress = state.role.progress.map((each) =>
+    isPromoting(each) ? Progress.advanceRound(each, last, now, electionTimeout) : each)
+  const counted = { ...state, role: { ...state.role, progress } }
+  const ready = progress.find((each) => isPromoting(each) && Progress.hasCaughtUp(each, now, electionTimeout))
+  return ready === undefined ? next(counted) : adopt(counted, Membership.promote(membership, ready.id))
+}
+
+/** Those who were removed have had time to hear of it: they are let go. */
+const release = (state: State): Next => {
+  if (!isLeader(state) || !state.role.progress.some((each) => each.removal !== undefined)) return next(state)
+  const until = state.now + state.settings.electionTimeout
+  const progress = state.role.progress
+    .map((each) =>
+      each.removal === undefined || each.removal.index > state.commit || each.removal.until < Number.POSITIVE_INFINITY
+        ? each
+        : { ...each, removal: { index: each.removal.index, until } })
+    .filter((each) => each.removal === undefined || state.now < each.removal.until)
+  return next({ ...state, role: { ...state.role, progress } })
+}
+
+/** Whoever waits for the change hears that nothing of it is left to do. */
+const complete = (state: State): Next => {
+  if (!isLeader(state) || state.role.change === undefined || !isSettled(state)) return next(state)
+  const { change, request } = state.role.change
+  const { promoting } = Log.membership(state.log)
+  const awaited = change._tag === "AddVoter" ? change.member.id : change._tag === "Promote" ? change.id : undefined
+  if (awaited !== undefined && promoting.includes(awaited)) return next(state)
+  const index = Log.membershipIndex(state.log)
+  const done = { ...state, role: { ...state.role, change: undefined } }
+  return next(done, { _tag: "ChangeDone", request, index })
+}
+
+/** A leader that is no voter has led until this was committed, and not counted itself; now it steps down (§4.2.2). */
+export const retire = (state: State): Next => {
+  if (!isLeader(state) || !isSettled(state)) return next(state)
+  return Membership.isVoter(Log.membership(state.log), state.id) ? next(state) : Roles.stepDown(state)
+}

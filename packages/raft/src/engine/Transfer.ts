@@ -1,0 +1,47 @@
+/**
+ * Handing leadership to another node (§3.10).
+ *
+ * The leader brings its successor up to date, takes no more commands once that is nearly done, and asks it to stand. It
+ * never knows whether it was heard, so only a leader in a later term shows that the transfer has arrived, and a deadline
+ * ends the waiting: then the leader goes on as before.
+ */
+import type { TransferLeadership } from "./Input.ts"
+import * as Log from "./Log.ts"
+import * as Membership from "./Membership.ts"
+import { type Next, next, send } from "./Next.ts"
+import type { Output, TransferRefusal } from "./Output.ts"
+import { isLeader, type Leader, type State } from "./State.ts"
+
+const failed = (request: number, reason: TransferRefusal): Output => ({ _tag: "TransferFailed", request, reason })
+
+/** Who does not lead has nothing to hand over. */
+export const refuse = (state: State, { request }: TransferLeadership): Next => next(state, failed(request, "NotLeader"))
+
+/** Remembers whom to hand over to. A later wish replaces an earlier one, until that has been asked for. */
+export const onTransferLeadership = (state: State<Leader>, { deadline, request, to }: TransferLeadership): Next => {
+  if (to === state.id) return next(state, { _tag: "TransferDone", request, leader: to })
+  if (!Log.membership(state.log).voters.includes(to)) return next(state, failed(request, "NotVoter"))
+  const earlier = state.transfer === undefined ? [] : [failed(state.transfer.request, "Superseded")]
+  const transfer = { request, term: state.term, to, deadline, isAsked: false }
+  return next({ ...state, transfer }, ...earlier)
+}
+
+/** Asks the successor once its log is as long as ours, on its disk; sees who leads afterwards; gives up in time. */
+export const proceed = (state: State): Next => {
+  const { leader, log, now, term, transfer } = state
+  if (transfer === undefined) return next(state)
+  const { deadline, request, to } = transfer
+  if (term > transfer.term && leader !== undefined) {
+    return next({ ...state, transfer: undefined }, { _tag: "TransferDone", request, leader })
+  }
+  if (now >= deadline) return next({ ...state, transfer: undefined }, failed(request, "Timeout"))
+  if (!isLeader(state) || transfer.isAsked) return next(state)
+  if (!Membership.isVoter(Log.membership(log), to)) {
+    return next({ ...state, transfer: undefined }, failed(request, "NotVoter"))
+  }
+  const match = state.role.progress.find((each) => each.id === to)?.match
+  if (match !== log.last) return next(state)
+  const last = Log.lastPosition(log)
+  const asking = { ...state, transfer: { ...transfer, isAsked: true } }
+  return next(asking, send(asking, to, { _tag: "TimeoutNow", from: state.id, term, last }))
+}
