@@ -128,7 +128,8 @@ export const layer = (options: Partial<Options> = {}): Layer.Layer<MemoryNetwork
   Layer.sync(MemoryNetwork, () => make(options))
 
 /**
- * `Transport` over the network. Nodes that are to reach each other need the same network.
+ * `Transport` over the network. Nodes that are to reach each other need the same network: build them together, or
+ * provide each with `Layer.succeed(MemoryNetwork, network)`.
  *
  * @category layers
  * @since 0.1.0

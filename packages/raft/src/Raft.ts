@@ -81,7 +81,10 @@ export class Raft extends Context.Service<Raft, {
   ) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
   /** What the node says of itself now. */
   readonly status: Effect.Effect<RaftStatus>
-  /** The status now, and again whenever role, term, leader or membership change, or the node stops. */
+  /**
+   * The status now, and again whenever role, term, leader or membership change, or the node stops. Commit and applied
+   * index are those of that moment, and change without being told of.
+   */
   readonly changes: Stream.Stream<RaftStatus>
   /** The nodes that have introduced themselves, with their attributes. */
   readonly peers: Effect.Effect<ReadonlyArray<Peer>>

@@ -193,7 +193,9 @@ export interface ServiceClass<Self, Id extends string, D extends Definition>
  *
  * **Gotchas**
  *
- * A function that throws on a command stops every node that applies it, one after the other: refuse by a reply.
+ * - A function that throws on a command stops every node that applies it, one after the other: refuse by a reply.
+ * - A command is kept as JSON, in which a text can take six times its length. One that is larger than
+ *   `maxCommandBytes` then is a mistake in the program, and a defect of the caller.
  *
  * @category constructors
  * @since 0.1.0

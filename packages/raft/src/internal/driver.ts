@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Describe from "../engine/Describe.ts"
 import * as Engine from "../engine/Engine.ts"
@@ -132,7 +133,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     propose: (command: Uint8Array) => proposals.propose(command),
     read: reads.read,
     status: Effect.sync(() => statusOf(loop.state(), reason())),
-    changes: SubscriptionRef.changes(status),
+    // Whoever begins to listen is told what is so now, and not what was at the last change.
+    changes: Stream.map(
+      SubscriptionRef.changes(status),
+      (told, place) => place === 0 ? statusOf(loop.state(), reason()) : told
+    ),
     peers: connection.peers,
     stopped
   }

@@ -1,0 +1,113 @@
+/**
+ * What a request asks for, by its method and its path.
+ *
+ * The path is taken apart as it was sent. `URL` would resolve `.` and `..`, also where they are percent-encoded, and
+ * those are keys like any other. A key is one segment; its slashes are sent as `%2F`.
+ */
+import { Result } from "effect"
+import { Buffer } from "node:buffer"
+import * as Answer from "./Answer.ts"
+
+/** In bytes of UTF-8. */
+export const maxKeyBytes = 1024
+
+export type Route =
+  | { readonly _tag: "Get"; readonly key: string; readonly consistency: Consistency }
+  | { readonly _tag: "Put"; readonly key: string }
+  | { readonly _tag: "Delete"; readonly key: string }
+  | { readonly _tag: "Cas"; readonly key: string }
+  | { readonly _tag: "List"; readonly prefix: string; readonly consistency: Consistency }
+  | { readonly _tag: "Status" }
+  | { readonly _tag: "Health" }
+  | { readonly _tag: "Events" }
+  | { readonly _tag: "Page" }
+
+type Consistency = "linearizable" | "stale"
+
+type Parsed = Result.Result<Route, Answer.Answer>
+
+const refuse = (detail: string) => Result.fail(Answer.badRequest(detail))
+
+/** The route of a request line; what has none gets an answer. */
+export const parse = (method: string, target: string): Parsed => {
+  // A client that takes this for a proxy sends the whole URL.
+  const local = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "")
+  const mark = local.indexOf("?")
+  const path = mark < 0 ? local : local.slice(0, mark)
+  const query = mark < 0 ? "" : local.slice(mark + 1)
+  const page = pages.get(path)
+  if (page !== undefined) return method === "GET" ? Result.succeed(page) : Result.fail(Answer.methodNotAllowed(["GET"]))
+  if (path === "/kv") return method === "GET" ? list(query) : Result.fail(Answer.methodNotAllowed(["GET"]))
+  const [found, segment = "", cas] = /^\/kv\/([^/]*)(\/cas)?$/.exec(path) ?? []
+  if (found === undefined) return Result.fail(Answer.notFound)
+  return Result.flatMap(keyOf(segment), (key) => cas === undefined ? ofKey(method, key, query) : ofCas(method, key))
+}
+
+const pages: ReadonlyMap<string, Route> = new Map([
+  ["/", { _tag: "Page" }],
+  ["/status", { _tag: "Status" }],
+  ["/health", { _tag: "Health" }],
+  ["/events", { _tag: "Events" }]
+])
+
+const ofKey = (method: string, key: string, query: string): Parsed => {
+  switch (method) {
+    case "GET":
+      return Result.map(consistencyOf(query), (consistency) => ({ _tag: "Get", key, consistency }))
+    case "PUT":
+      return Result.succeed({ _tag: "Put", key })
+    case "DELETE":
+      return Result.succeed({ _tag: "Delete", key })
+    default:
+      return Result.fail(Answer.methodNotAllowed(["GET", "PUT", "DELETE"]))
+  }
+}
+
+const ofCas = (method: string, key: string): Parsed =>
+  method === "POST" ? Result.succeed({ _tag: "Cas", key }) : Result.fail(Answer.methodNotAllowed(["POST"]))
+
+const list = (query: string): Parsed =>
+  Result.flatMap(
+    consistencyOf(query),
+    (consistency) =>
+      Result.flatMap(parameter(query, "prefix"), (prefix = "") =>
+        Buffer.byteLength(prefix) > maxKeyBytes
+          ? Result.fail(Answer.tooLarge("the prefix", maxKeyBytes))
+          : Result.succeed({ _tag: "List", prefix, consistency }))
+  )
+
+const keyOf = (segment: string): Result.Result<string, Answer.Answer> => {
+  const key = decode(segment)
+  if (key === undefined) return refuse("the key is not percent-encoded UTF-8")
+  if (key === "") return refuse("the key is empty")
+  return Buffer.byteLength(key) > maxKeyBytes
+    ? Result.fail(Answer.tooLarge("the key", maxKeyBytes))
+    : Result.succeed(key)
+}
+
+const consistencyOf = (query: string): Result.Result<Consistency, Answer.Answer> =>
+  Result.flatMap(
+    parameter(query, "consistency"),
+    (consistency = "linearizable") =>
+      consistency === "linearizable" || consistency === "stale"
+        ? Result.succeed(consistency)
+        : refuse("consistency is linearizable or stale")
+  )
+
+/** The first parameter of that name. Parameters that nobody asks for are not looked at. */
+const parameter = (query: string, name: string): Result.Result<string | undefined, Answer.Answer> => {
+  if (query === "") return Result.succeed(undefined)
+  const found = query.split("&").find((part) => part === name || part.startsWith(`${name}=`))
+  if (found === undefined) return Result.succeed(undefined)
+  const value = decode(found.slice(name.length + 1).replaceAll("+", " "))
+  return value === undefined ? refuse(`${name} is not percent-encoded UTF-8`) : Result.succeed(value)
+}
+
+const decode = (encoded: string): string | undefined => {
+  if (!encoded.includes("%")) return encoded
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return undefined
+  }
+}
