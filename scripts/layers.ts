@@ -45,6 +45,8 @@ const storeys: ReadonlyArray<ReadonlyArray<string>> = [
   [
     "StateMachine",
     "MemoryStorage",
+    "MembershipCodec",
+    "Text",
     "Recovery",
     "Storage",
     "MemoryNetwork",

@@ -7,8 +7,10 @@
  *
  * @since 0.1.0
  */
-import type { Run } from "./engine/Log.ts"
+import type { MembershipEntry, Run } from "./engine/Log.ts"
 import type { Index, Term } from "./engine/LogPosition.ts"
+import type { Membership } from "./engine/Membership.ts"
+import * as MembershipCodec from "./MembershipCodec.ts"
 
 /**
  * @category models
@@ -45,6 +47,20 @@ export const noop = (index: Index, term: Term): Entries => ({
   bytes: Uint8Array.of(Kind.noop),
   ends: [1]
 })
+
+/**
+ * The entry that puts a membership in force.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const membership = (index: Index, term: Term, membership: Membership): Entries => {
+  const payload = MembershipCodec.encode(membership)
+  const bytes = new Uint8Array(payload.length + 1)
+  bytes[0] = Kind.membership
+  bytes.set(payload, 1)
+  return { first: index, runs: [{ start: index, term }], bytes, ends: [bytes.length] }
+}
 
 /**
  * Commands of one term, in order. Their bytes are copied, once.
@@ -104,6 +120,27 @@ export const payloadAt = (entries: Entries, index: Index): Uint8Array => {
   const place = index - entries.first
   return entries.bytes.subarray(startOf(entries, place) + 1, entries.ends[place])
 }
+
+/**
+ * The memberships among the entries, or undefined if an entry says that it is one and is not.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const memberships = (entries: Entries): ReadonlyArray<MembershipEntry> | undefined => {
+  let found: Array<MembershipEntry> | undefined
+  for (let place = 0; place < entries.ends.length; place++) {
+    if (entries.bytes[startOf(entries, place)] !== Kind.membership) continue
+    const index = entries.first + place
+    const membership = MembershipCodec.decode(payloadAt(entries, index))
+    if (membership === undefined) return undefined
+    found ??= []
+    found.push({ index, membership })
+  }
+  return found ?? none
+}
+
+const none: ReadonlyArray<MembershipEntry> = []
 
 /**
  * The entries `from` to `to`, both included and both among the entries: a view, not a copy.

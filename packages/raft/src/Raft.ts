@@ -10,11 +10,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
-import type { NodeId } from "./engine/LogPosition.ts"
+import type { Index, LogPosition, NodeId } from "./engine/LogPosition.ts"
 import * as Membership from "./engine/Membership.ts"
+import type { Fate } from "./engine/State.ts"
 import * as Driver from "./internal/driver.ts"
 import type * as Status from "./internal/status.ts"
-import type { Busy, Fatal, NotLeader, Unknown } from "./RaftError.ts"
+import type { Busy, Fatal, NotLeader, TransferError, Unknown } from "./RaftError.ts"
 import { MembershipError } from "./RaftError.ts"
 import type { StateMachine } from "./StateMachine.ts"
 import type { Storage, StorageError } from "./Storage.ts"
@@ -79,6 +80,24 @@ export class Raft extends Context.Service<Raft, {
     query: unknown,
     options?: { readonly consistency?: Consistency | undefined }
   ) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
+  /**
+   * Changes who belongs to the cluster, and succeeds with the log index of the new membership once it is committed and
+   * nothing of it is left to do. A voter that is added first learns the log, and votes when it has caught up; however long
+   * that takes. `expected` is the `membershipIndex` of a status: if the membership is another by then, nothing happens and
+   * `MembershipError` says `Stale`. `Unknown` after `requestTimeout`, or when this node ceased to lead: it may happen yet.
+   */
+  readonly changeMembership: (
+    change: Membership.Change,
+    options?: { readonly expected?: Index | undefined }
+  ) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  /**
+   * Hands leadership to another voter, and succeeds with whoever leads once another leader is seen. While the other is
+   * brought up to date proposals may be refused with `Busy`. Fails with `TransferError` after `requestTimeout`, or at once
+   * if `to` may not vote; this node then goes on leading.
+   */
+  readonly transfer: (to: NodeId) => Effect.Effect<NodeId, NotLeader | TransferError | Fatal>
+  /** What became of the entry at a position, for instance that of an `Unknown`. Only what is committed decides. */
+  readonly fateOf: (position: LogPosition) => Effect.Effect<Fate>
   /** What the node says of itself now. */
   readonly status: Effect.Effect<RaftStatus>
   /**
@@ -96,7 +115,7 @@ const membershipOf = (options: Options): Effect.Effect<Membership.Membership | u
   if (options.bootstrap === undefined) return Effect.succeed(undefined)
   const { members } = options.bootstrap
   const ids = new Set(members.map((member) => member.id))
-  const invalid = (detail: string) => Effect.fail(new MembershipError({ detail }))
+  const invalid = (detail: string) => Effect.fail(new MembershipError({ reason: "Invalid", detail }))
   if (ids.size !== members.length) return invalid("two founding members have the same id")
   if (ids.has("")) return invalid("a founding member has an empty id")
   if (!ids.has(options.id)) return invalid(`${options.id} is not among the founding members`)
@@ -116,6 +135,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   return Raft.of({
     propose: node.propose,
     read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency === "stale"),
+    changeMembership: (change, { expected } = {}) => node.changeMembership(change, expected),
+    transfer: node.transfer,
+    fateOf: node.fateOf,
     status: node.status,
     changes: node.changes,
     peers: node.peers,

@@ -65,15 +65,38 @@ export class Fatal extends Schema.TaggedError<Fatal>()("Fatal", {
 }
 
 /**
- * The membership makes no sense, and nothing was started with it.
+ * The membership was not changed, and will not be.
+ *
+ * - `Pending`: another change is under way, or the leader's term has only begun. Try again.
+ * - `Stale`: the membership is no longer the one that the caller expected.
+ * - `Invalid`: what was asked for makes no sense.
  *
  * @category errors
  * @since 0.1.0
  */
 export class MembershipError extends Schema.TaggedError<MembershipError>()("MembershipError", {
+  reason: Schema.Literals(["Pending", "Stale", "Invalid"]),
   detail: Schema.String
 }) {
   override get message() {
     return this.detail
+  }
+}
+
+/**
+ * Leadership was not handed over.
+ *
+ * - `NotVoter`: whoever should lead may not.
+ * - `Superseded`: someone asked for another transfer meanwhile.
+ * - `Timeout`: it had not happened by the deadline. It may still happen if the other was asked at the last moment.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
+  reason: Schema.Literals(["NotVoter", "Superseded", "Timeout"])
+}) {
+  override get message() {
+    return `leadership was not handed over: ${this.reason}`
   }
 }

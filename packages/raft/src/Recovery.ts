@@ -2,11 +2,10 @@
  * What a series of writes leaves behind: the meaning of a `StorageWrite`, as a pure function.
  *
  * Whoever implements `Storage` rebuilds with it what is on the disk, and refuses with it a write that could never be
- * read back; `StorageTest` of `@effect-raft/testing` compares against it what a storage found after a crash. Payloads
- * do not occur: like the engine, it knows entries by their places and terms.
+ * read back; `StorageTest` of `@effect-raft/testing` compares against it what a storage found after a crash. Of payloads
+ * it looks at memberships alone: like the engine, it knows other entries by their places and terms.
  *
- * The parts of one write take effect in the order in which `StorageWrite` lists them. Memberships within the log are
- * not looked for here: that would need the payloads.
+ * The parts of one write take effect in the order in which `StorageWrite` lists them.
  *
  * @since 0.1.0
  */
@@ -37,6 +36,7 @@ export const misfit = ({ log }: Recovered, write: StorageWrite): string | undefi
   }
   const kept = truncateAfter === undefined ? log : Log.truncateAfter(log, truncateAfter)
   if (entries !== undefined) {
+    if (Entries.memberships(entries) === undefined) return `an entry from ${entries.first} on is no membership, but says so`
     if (!Entries.isWellFormed(entries)) return `the entries from ${entries.first} on contradict themselves`
     if (entries.first !== kept.last + 1) return `entries begin at ${entries.first}, but the log ends at ${kept.last}`
     const term = entries.runs[0]?.term
@@ -69,7 +69,7 @@ export const after = (recovered: Recovered, write: StorageWrite): Recovered => {
 }
 
 const extended = (log: Log.Log, entries: Entries.Entries | undefined): Log.Log =>
-  entries === undefined ? log : Log.append(log, entries.runs, Entries.last(entries), [])
+  entries === undefined ? log : Log.append(log, entries.runs, Entries.last(entries), Entries.memberships(entries) ?? [])
 
 const beginningAt = (log: Log.Log, boundary: Log.Boundary): Log.Log => ({
   boundary,

@@ -12,6 +12,7 @@ import * as Membership from "./Membership.ts"
 import { halt, type Next } from "./Next.ts"
 import type { Output } from "./Output.ts"
 import * as Quorum from "./Quorum.ts"
+import * as Roles from "./Roles.ts"
 import { isLeader, type State, type Waiter } from "./State.ts"
 
 /** One step: where it began, what came, and where it ended. */
@@ -43,8 +44,12 @@ export const ofState: Readonly<Record<string, (state: State) => boolean>> = {
     (role._tag !== "Candidate" && role._tag !== "Leader") || votedFor === id,
   "a node knows itself as leader exactly when it leads": ({ id, leader, role }) =>
     (leader === id) === (role._tag === "Leader"),
-  "who may not vote does not campaign": ({ id, log, role }) =>
-    role._tag === "Follower" || role._tag === "Leader" || Membership.isVoter(Log.membership(log), id),
+  "who may not vote does not campaign": (state) =>
+    state.role._tag === "Follower" || state.role._tag === "Leader" || Roles.mayStand(state),
+  "memberships stand in order, in the log": ({ log }) =>
+    log.memberships.every(({ index }, place) =>
+      index > (log.memberships[place - 1]?.index ?? log.boundary.index) && index <= log.last
+    ),
   "a leader's log ends in its own term": (state) => !isLeader(state) || Log.lastTerm(state.log) === state.term,
   "a leader counts no more of another's log than its own holds, and sends on after that": (state) =>
     !isLeader(state) ||
@@ -76,6 +81,16 @@ const proposal = (step: Step, batch: number, index: number): Waiter | undefined 
 
 const count = (ranges: ReadonlyArray<{ readonly from: number; readonly to: number }>): number =>
   ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+
+const isSameSet = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
+  left.length === right.length && left.every((id) => right.includes(id))
+
+/** From one set of voters to itself, into both, or from both into the new one (§4.3); or to the first that is known. */
+const follows = (before: Membership.Membership, after: Membership.Membership): boolean => {
+  if (before.members.length === 0) return true
+  if (Membership.isJoint(before)) return !Membership.isJoint(after) && isSameSet(before.voters, after.voters)
+  return isSameSet(before.voters, Membership.isJoint(after) ? after.outgoing : after.voters)
+}
 
 const changedHardState = ({ after, before }: Step): boolean =>
   before.term !== after.term || before.votedFor !== after.votedFor
@@ -128,6 +143,22 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
   "what is committed stays": ({ after, before }) =>
     Log.termAt(after.log, before.commit) === Log.termAt(before.log, before.commit),
   "the log is whole, and its terms rise": ({ after, before }) => after.log === before.log || isWellFormed(after.log),
+  "a leader changes the membership only when the last change is committed, and an entry of its own term": (step) => {
+    const { after, before } = step
+    if (!isLeader(before) || before.term < after.term) return true
+    const added = after.log.memberships.length - before.log.memberships.length
+    return added <= 0 || (added === 1 && Log.membershipIndex(before.log) <= after.commit
+      && before.role.since <= after.commit)
+  },
+  "no two memberships follow each other whose majorities need not meet": ({ after }) =>
+    after.log.memberships.every(({ membership }, place) =>
+      follows(after.log.memberships[place - 1]?.membership ?? after.log.boundary.membership, membership)
+    ),
+  "a truncation takes back one membership at most": ({ after, before }) =>
+    before.log.memberships.filter((entry) => !after.log.memberships.includes(entry)).length <= 1,
+  "nothing is proposed to a leader that has asked another to stand": ({ after, before, outputs }) =>
+    before.transfer?.isAsked !== true || after.transfer !== before.transfer
+    || !outputs.some((output) => output._tag === "Accepted"),
   "a changed term or vote is persisted as it now stands": (step) => {
     if (!changedHardState(step)) return true
     const saved = step.outputs.filter(isOf("Write")).findLast((write) => write.hardState !== undefined)?.hardState

@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Text from "../Text.ts"
 
 type Codec = Schema.Codec<unknown, unknown>
 
@@ -32,16 +33,6 @@ export interface Codecs {
 
 const Named = Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.Unknown]))
 
-// Every platform has these two; the language's own library just does not list them.
-declare const TextEncoder: new () => { readonly encode: (text: string) => Uint8Array }
-declare const TextDecoder: new (
-  label: string,
-  options: { readonly fatal: boolean }
-) => { readonly decode: (bytes: Uint8Array) => string }
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { fatal: true })
-
 const operationOf = (operations: ReadonlyMap<string, Operation>, tag: string): Operation => {
   const operation = operations.get(tag)
   if (operation === undefined) throw new Error(`nothing is known of ${JSON.stringify(tag)}`)
@@ -62,15 +53,15 @@ export const make = ({ commands, queries, state }: Definition): Codecs => {
   const decodeState = Schema.decodeUnknownSync(stateCodec)
   const decodeNamed = Schema.decodeUnknownSync(Named)
   return {
-    encodeCommand: (tag, payload) => encoder.encode(JSON.stringify([tag, encoders.get(tag)?.(payload)])),
+    encodeCommand: (tag, payload) => Text.encode(JSON.stringify([tag, encoders.get(tag)?.(payload)])),
     decodeCommand: (bytes) => {
-      const [tag, json] = decodeNamed(decoder.decode(bytes))
+      const [tag, json] = decodeNamed(Text.decode(bytes))
       const decode = decoders.get(tag)
       if (decode === undefined) throw new Error(`the log holds a command that this program does not know: ${tag}`)
       return [tag, decode(json)]
     },
-    encodeState: (value) => encoder.encode(encodeState(value)),
-    decodeState: (bytes) => decodeState(decoder.decode(bytes)),
+    encodeState: (value) => Text.encode(encodeState(value)),
+    decodeState: (bytes) => decodeState(Text.decode(bytes)),
     reply: (tag) => {
       const isReply = Schema.is(operationOf(operations, tag).success)
       return (reply) =>

@@ -14,8 +14,8 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Describe from "../engine/Describe.ts"
 import * as Engine from "../engine/Engine.ts"
 import * as Log from "../engine/Log.ts"
-import type { NodeId } from "../engine/LogPosition.ts"
-import type { Membership } from "../engine/Membership.ts"
+import type { LogPosition, NodeId } from "../engine/LogPosition.ts"
+import { type Membership, reachable } from "../engine/Membership.ts"
 import type { Next } from "../engine/Next.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
@@ -26,6 +26,7 @@ import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
 import * as Inbox from "./inbox.ts"
 import * as Loop from "./loop.ts"
+import * as Operations from "./operations.ts"
 import type { Parts } from "./outputs.ts"
 import { Proposals } from "./proposals.ts"
 import * as Reads from "./reads.ts"
@@ -94,7 +95,8 @@ const assemble = Effect.fnUntraced(function*(
   const { complete } = reads
   const lane = { from: start.applied, machine, storage, tail, proposals, complete, onApplied: inbox.applied }
   const applier: Applier.Applier = yield* Applier.make(lane)
-  const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier }
+  const operations = Operations.make(config, inbox.wake)
+  const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier, operations }
   return parts
 })
 
@@ -109,29 +111,33 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const connection = yield* Scope.provide(join(options, incarnation, inbox, tail), presence)
   const parts = yield* Scope.provide(assemble(config, start, inbox, tail, connection), presence)
   const timer = yield* Timer.make(inbox.wake)
-  const { applier, proposals, reads, writer } = parts
+  const { applier, operations, proposals, reads, writer } = parts
 
   const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied(), stopped)
   const status = yield* SubscriptionRef.make(statusOf(start[0], undefined))
   const tell = Effect.fnUntraced(function*(after: State) {
     yield* Effect.logDebug(Describe.state(after))
-    yield* connection.setMembers(Log.membership(after.log).members)
+    yield* connection.setMembers(reachable(Log.membership(after.log)))
     yield* SubscriptionRef.set(status, statusOf(after, undefined))
   })
   const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(after) : undefined
   const loop = Loop.make(start, { ...parts, clock, timer, onTurn })
-  yield* connection.setMembers(Log.membership(start[0].log).members)
+  yield* connection.setMembers(reachable(Log.membership(start[0].log)))
 
   const onStop = Effect.fnUntraced(function*(reason: Fatal) {
     yield* Scope.close(presence, Exit.void)
     proposals.stop(reason)
     reads.stop(reason)
+    operations.stop(reason)
     yield* SubscriptionRef.set(status, statusOf(loop.state(), reason))
   })
   const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, timer.run], onStop)
   return {
     propose: (command: Uint8Array) => proposals.propose(command),
     read: reads.read,
+    changeMembership: operations.change,
+    transfer: operations.transfer,
+    fateOf: (position: LogPosition) => Effect.sync(() => Engine.fateOf(loop.state(), position)),
     status: Effect.sync(() => statusOf(loop.state(), reason())),
     // Whoever begins to listen is told what is so now, and not what was at the last change.
     changes: Stream.map(

@@ -32,24 +32,25 @@ export interface Loop {
 }
 
 /** Everything that has come since the last turn, in the order in which it must be heard. */
-const gather = (state: State, now: number, { inbox, proposals, reads }: Options): ReadonlyArray<Input> => {
+const gather = (state: State, now: number, { inbox, operations, proposals, reads }: Options): ReadonlyArray<Input> => {
   const inputs: Array<Input> = inbox.drain(now)
   for (const input of proposals.collect(now)) inputs.push(input)
   for (const input of reads.collect(now)) inputs.push(input)
+  for (const input of operations.collect(now)) inputs.push(input)
   // Last, so that whoever was late in waking hears what others said meanwhile before it acts on their silence.
   if (now >= Engine.deadline(state)) inputs.push({ _tag: "Timer", now })
   return inputs
 }
 
 export const make = ([start, first]: Next, options: Options): Loop => {
-  const { clock, inbox, onTurn, proposals, reads, tail, timer } = options
+  const { clock, inbox, onTurn, operations, proposals, reads, tail, timer } = options
   let state = start
 
   const carryOut = ([after, outputs]: Next): void => {
     if (after.durability.durable !== state.durability.durable) tail.release(after.durability.durable)
     state = after
     for (const output of outputs) Outputs.perform(output, options, after.leader)
-    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry()))
+    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry(), operations.expiry()))
   }
 
   const turn = Effect.sync(() => {
@@ -58,6 +59,7 @@ export const make = ([start, first]: Next, options: Options): Loop => {
     carryOut(Engine.stepAll(before, gather(before, now, options)))
     proposals.expire(now)
     reads.expire(now)
+    operations.expire(now)
     return onTurn(before, state)
   })
 

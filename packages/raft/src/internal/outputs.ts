@@ -9,6 +9,7 @@ import type { Output, Write } from "../engine/Output.ts"
 import * as Entries from "../Entries.ts"
 import type { Applier } from "./applier.ts"
 import type { Inbox } from "./inbox.ts"
+import type { Operations } from "./operations.ts"
 import type { Proposals } from "./proposals.ts"
 import type { Reads } from "./reads.ts"
 import type { Sender } from "./sender.ts"
@@ -23,14 +24,18 @@ export interface Parts {
   readonly writer: Writer
   readonly sender: Sender
   readonly applier: Applier
+  readonly operations: Operations
 }
 
 /** The payloads of entries to write: another node's, a caller's, or none. */
 const entriesOf = ({ append }: Write, { inbox, proposals }: Parts): Entries.Entries | undefined => {
   if (append === undefined) return undefined
-  const { batch, from, runs, to } = append
+  const { batch, from, memberships, runs, to } = append
   const term = runs[0]?.term ?? 0
-  if (batch === undefined) return Entries.noop(from, term)
+  if (batch === undefined) {
+    const [entry] = memberships
+    return entry === undefined ? Entries.noop(from, term) : Entries.membership(from, term, entry.membership)
+  }
   const received = inbox.entries(batch)
   return received === undefined
     ? Entries.commands(from, term, proposals.payloads(batch))
@@ -46,7 +51,7 @@ const write = (output: Write, parts: Parts): void => {
 
 /** `leader` is whom callers are referred to. */
 export const perform = (output: Output, parts: Parts, leader: NodeId | undefined): void => {
-  const { applier, proposals, reads, sender } = parts
+  const { applier, operations, proposals, reads, sender } = parts
   switch (output._tag) {
     case "Write":
       return write(output, parts)
@@ -66,5 +71,11 @@ export const perform = (output: Output, parts: Parts, leader: NodeId | undefined
       return reads.ready(output)
     case "ReadFailed":
       return reads.failed(output, leader)
+    case "ChangeDone":
+    case "ChangeRefused":
+    case "ChangeUnknown":
+    case "TransferDone":
+    case "TransferFailed":
+      return operations.settle(output, leader)
   }
 }

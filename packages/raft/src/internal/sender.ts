@@ -41,7 +41,8 @@ const isSame = (left: ReadonlyArray<Run>, right: ReadonlyArray<Run>): boolean =>
 const part = (message: AppendEntries, entries: Entries.Entries): AppendEntries | undefined => {
   const last = Entries.last(entries)
   const named = message.runs.filter((run) => run.start <= last)
-  return isSame(named, entries.runs) ? { ...message, last, runs: entries.runs } : undefined
+  if (!isSame(named, entries.runs)) return undefined
+  return { ...message, last, runs: entries.runs, memberships: message.memberships.filter(({ index }) => index <= last) }
 }
 
 /** What remains of a message after that part. */
@@ -51,7 +52,8 @@ const rest = (message: AppendEntries, sent: Index): AppendEntries => {
   return {
     ...message,
     previous: { term, index: sent },
-    runs: runs.map((run) => (run.start <= sent ? { start: sent + 1, term: run.term } : run))
+    runs: runs.map((run) => (run.start <= sent ? { start: sent + 1, term: run.term } : run)),
+    memberships: message.memberships.filter(({ index }) => index > sent)
   }
 }
 

@@ -4,9 +4,14 @@
 import * as Describe from "../engine/Describe.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, NodeId, Term } from "../engine/LogPosition.ts"
-import type { Member } from "../engine/Membership.ts"
+import { isVoter, type Member, type Membership, reachable } from "../engine/Membership.ts"
 import type { Role, State } from "../engine/State.ts"
 import type { Fatal } from "../RaftError.ts"
+
+/** A member, and whether it votes. */
+export interface MemberStatus extends Member {
+  readonly role: "voter" | "learner"
+}
 
 export interface Status {
   readonly id: NodeId
@@ -18,10 +23,16 @@ export interface Status {
   readonly applied: Index
   /** Where the log ends: the newest entry, durable or not. */
   readonly last: Index
-  readonly members: ReadonlyArray<Member>
+  readonly members: ReadonlyArray<MemberStatus>
+  /** The entry that put this membership in force; 0 for the founding one. */
+  readonly membershipIndex: Index
   /** Why the node has stopped itself; undefined while it works. */
   readonly stopped: Fatal | undefined
 }
+
+/** While a membership is being left, those who only voted in it still count. */
+const membersOf = (membership: Membership): ReadonlyArray<MemberStatus> =>
+  reachable(membership).map((member) => ({ ...member, role: isVoter(membership, member.id) ? "voter" : "learner" }))
 
 export const of = (state: State, applied: Index, stopped: Fatal | undefined): Status => ({
   id: state.id,
@@ -31,7 +42,8 @@ export const of = (state: State, applied: Index, stopped: Fatal | undefined): St
   commit: state.commit,
   applied,
   last: state.log.last,
-  members: Log.membership(state.log).members,
+  members: membersOf(Log.membership(state.log)),
+  membershipIndex: Log.membershipIndex(state.log),
   stopped
 })
 

@@ -1,0 +1,47 @@
+/**
+ * A membership as the payload of a log entry.
+ *
+ * JSON: it is small and rare, and whoever looks into a log wants to read it. What is read is checked like anything else
+ * that comes from a disk or a socket.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Membership } from "./engine/Membership.ts"
+import * as Text from "./Text.ts"
+
+const Id = Schema.NonEmptyString
+const Ids = Schema.Array(Id)
+const Members = Schema.Array(Schema.Struct({ id: Id, address: Schema.String }))
+
+const Payload = Schema.fromJsonString(Schema.Struct({
+  members: Members,
+  voters: Ids,
+  outgoing: Ids,
+  departing: Members,
+  promoting: Ids
+}))
+
+const encodePayload = Schema.encodeSync(Payload)
+const decodePayload = Schema.decodeUnknownOption(Payload)
+
+/**
+ * @category conversions
+ * @since 0.1.0
+ */
+export const encode = (membership: Membership): Uint8Array => Text.encode(encodePayload(membership))
+
+/**
+ * The membership, or undefined if the bytes are none.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const decode = (bytes: Uint8Array): Membership | undefined => {
+  try {
+    return Option.getOrUndefined(decodePayload(Text.decode(bytes)))
+  } catch {
+    return undefined
+  }
+}
