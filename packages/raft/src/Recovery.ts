@@ -36,8 +36,10 @@ export const misfit = ({ log }: Recovered, write: StorageWrite): string | undefi
   }
   const kept = truncateAfter === undefined ? log : Log.truncateAfter(log, truncateAfter)
   if (entries !== undefined) {
-    if (Entries.memberships(entries) === undefined) return `an entry from ${entries.first} on is no membership, but says so`
     if (!Entries.isWellFormed(entries)) return `the entries from ${entries.first} on contradict themselves`
+    if (Entries.memberships(entries) === undefined) {
+      return `an entry from ${entries.first} on says that it is a membership, and is none`
+    }
     if (entries.first !== kept.last + 1) return `entries begin at ${entries.first}, but the log ends at ${kept.last}`
     const term = entries.runs[0]?.term
     if (term !== undefined && term < Log.lastTerm(kept)) return `term ${term} follows term ${Log.lastTerm(kept)}`

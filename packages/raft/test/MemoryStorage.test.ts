@@ -1,6 +1,7 @@
 import * as StorageTest from "@effect-raft/testing/StorageTest"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer } from "effect"
+import { Membership } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
 import { Storage } from "effect-raft/Storage"
@@ -54,7 +55,7 @@ describe("a disk in memory", () => {
       yield* storage.open(identity)
 
       yield* storage.write([entry(1), entry(2), entry(3)])
-      const boundary = { index: 2, term: 2, membership: { members: [], voters: [], outgoing: [] } }
+      const boundary = { index: 2, term: 2, membership: Membership.none }
       yield* storage.write([{ hardState: undefined, truncateAfter: undefined, entries: undefined, boundary }])
 
       assert.deepStrictEqual(disk.slabs, [Entries.noop(3, 3)])

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Membership } from "effect-raft/engine"
+import * as Entries from "effect-raft/Entries"
 import { type Identity, type StorageWrite } from "effect-raft/Storage"
 import { closeSync, openSync, statSync, writeSync } from "node:fs"
 import { crc32 } from "node:zlib"
@@ -47,6 +48,13 @@ const isRefused = Effect.fnUntraced(function*(directory: string, bytes: Buffer, 
     assert.deepStrictEqual(readLog(directory), bytes)
   }
 })
+
+/** Entry 5, which says that it is a membership, and is this text. */
+const membershipOf = (text: string) => {
+  const entries = commands(5, 3, text)
+  entries.bytes[0] = Entries.Kind.membership
+  return entries
+}
 
 /** A log of seven records, and a way to put others behind its first few. */
 const recorded = Effect.gen(function*() {
@@ -129,6 +137,9 @@ describe("damage in the middle of a log", () => {
         { entries: commands(9, 3, "after a gap") },
         { entries: commands(4, 3, "over what is there") },
         { entries: commands(5, 2, "of an earlier term") },
+        { entries: membershipOf("") },
+        { entries: membershipOf("{}") },
+        { entries: membershipOf(`{"members":[],"voters":["n1",2],"outgoing":[],"departing":[],"promoting":[]}`) },
         { truncateAfter: 9 },
         { boundary },
         { boundary: { ...boundary, index: 4, term: 2 } }

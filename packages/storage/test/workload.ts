@@ -68,13 +68,24 @@ export const write = (parts: Partial<StorageWrite>): StorageWrite => ({
 export const commands = (first: number, term: number, ...texts: ReadonlyArray<string>): Entries.Entries =>
   Entries.commands(first, term, texts.map((text) => new TextEncoder().encode(text)))
 
+const alone = Membership.make([{ id: "n1", address: "host:1" }])
+
+/** On its way to the next, with all of its fields filled. */
+const joint: Membership.Membership = {
+  members: [{ id: "n2", address: "host:2" }, { id: "n3", address: "" }],
+  voters: ["n2"],
+  outgoing: ["n1"],
+  departing: alone.members,
+  promoting: ["n3"]
+}
+
 /** Every kind of write once. */
 export const writes: ReadonlyArray<StorageWrite> = [
-  write({ boundary: { index: 0, term: 0, membership: Membership.make([{ id: "n1", address: "host:1" }]) } }),
+  write({ boundary: { index: 0, term: 0, membership: alone } }),
   write({ hardState: { term: 1, votedFor: "n1" } }),
   write({ entries: Entries.noop(1, 1) }),
   write({ entries: commands(2, 1, "one", "", "three") }),
-  write({ truncateAfter: 3, entries: commands(4, 2, "two"), hardState: { term: 2, votedFor: undefined } }),
+  write({ truncateAfter: 3, entries: Entries.membership(4, 2, joint), hardState: { term: 2, votedFor: undefined } }),
   write({ truncateAfter: 2 }),
   write({ entries: commands(3, 3, "a", "b"), hardState: { term: 3, votedFor: "" } })
 ]

@@ -96,11 +96,10 @@ const describedSize = ({ boundary, entries, hardState, truncateAfter }: StorageW
   return size
 }
 
-const membershipSize = ({ members, outgoing, voters }: Membership.Membership): number => {
-  let size = 12
-  for (const { address, id } of members) size += textSize(id) + textSize(address)
-  for (const id of voters) size += textSize(id)
-  for (const id of outgoing) size += textSize(id)
+const membershipSize = ({ departing, members, outgoing, promoting, voters }: Membership.Membership): number => {
+  let size = 5 * 4
+  for (const list of [members, departing]) for (const { address, id } of list) size += textSize(id) + textSize(address)
+  for (const ids of [voters, outgoing, promoting]) for (const id of ids) size += textSize(id)
   return size
 }
 
@@ -121,12 +120,18 @@ const describe = (writer: Writer, { boundary, entries, hardState, truncateAfter 
 const describeBoundary = (writer: Writer, { index, membership, term }: Log.Boundary): void => {
   writer.integer(index)
   writer.integer(term)
-  writer.uint32(membership.members.length)
-  for (const { address, id } of membership.members) {
-    writer.text(id)
-    writer.text(address)
+  describeMembership(writer, membership)
+}
+
+const describeMembership = (writer: Writer, membership: Membership.Membership): void => {
+  for (const members of [membership.members, membership.departing]) {
+    writer.uint32(members.length)
+    for (const { address, id } of members) {
+      writer.text(id)
+      writer.text(address)
+    }
   }
-  for (const ids of [membership.voters, membership.outgoing]) {
+  for (const ids of [membership.voters, membership.outgoing, membership.promoting]) {
     writer.uint32(ids.length)
     for (const id of ids) writer.text(id)
   }
@@ -167,10 +172,16 @@ export const decodeBody = (body: Buffer): StorageWrite | undefined => {
 const readBoundary = (reader: Reader): Log.Boundary => {
   const index = reader.integer()
   const term = reader.integer()
+  return { index, term, membership: readMembership(reader) }
+}
+
+const readMembership = (reader: Reader): Membership.Membership => {
   const members = reader.list(() => ({ id: reader.text(), address: reader.text() }))
+  const departing = reader.list(() => ({ id: reader.text(), address: reader.text() }))
   const voters = reader.list(() => reader.text())
   const outgoing = reader.list(() => reader.text())
-  return { index, term, membership: { members, voters, outgoing } }
+  const promoting = reader.list(() => reader.text())
+  return { members, voters, outgoing, departing, promoting }
 }
 
 const readEntries = (reader: Reader): Entries => {

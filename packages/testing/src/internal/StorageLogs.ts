@@ -98,7 +98,8 @@ export const boundaryCases = <E>(makeDisk: MakeDisk<E>) =>
       Effect.gen(function*() {
         const layer = yield* makeDisk
         const members = [{ id: "n1", address: "host:1" }, { id: "n2", address: "" }, { id: "ü", address: "host:3" }]
-        const membership = { ...Membership.make(members), outgoing: ["n1", "n9"] }
+        const departing = [{ id: "n8", address: "" }, { id: "n9", address: "ü:9" }]
+        const membership = { ...Membership.make(members), outgoing: ["n1", "n9"], departing, promoting: ["n2", "ü"] }
 
         yield* life(layer, (storage) =>
           Effect.gen(function*() {
