@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { LogPosition, Message } from "effect-raft/engine"
+import type { LogPosition, Membership, Message } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import type { Envelope, TransportError } from "effect-raft/Transport"
 import * as Effect from "effect/Effect"
@@ -83,9 +83,19 @@ const appendEntries = (from: LogPosition.NodeId, term: number, entries: Entries.
     previous: { term: previous, index: entries.first - 1 },
     last: Entries.last(entries),
     runs: entries.runs,
+    memberships: Entries.memberships(entries) ?? [],
     commit: large,
     sequence: 12
   }, entries)
+
+/** A membership on its way to the next, with all of its fields filled. */
+const joint: Membership.Membership = {
+  members: [{ id: "a", address: "host:1" }, { id: "b-é", address: "" }],
+  voters: ["a"],
+  outgoing: ["c"],
+  departing: [{ id: "c", address: "ü" }],
+  promoting: ["b-é"]
+}
 
 /** One of each kind, with small and with large numbers, in names that are more than ASCII. */
 const everyKind = (from: LogPosition.NodeId): ReadonlyArray<Envelope> => {
@@ -93,16 +103,20 @@ const everyKind = (from: LogPosition.NodeId): ReadonlyArray<Envelope> => {
     Entries.commands(8, 2, [Uint8Array.of(1, 2, 3), new Uint8Array(0)]),
     Entries.commands(10, 4, [Uint8Array.of(255)])
   ])
+  const changing = Entries.concat([Entries.membership(11, 4, joint), Entries.commands(12, 4, [Uint8Array.of(9)])])
   const runs = [{ start: 1, term: 1 }, { start: 7, term: 3 }]
   const position = { term: large, index: large }
-  const heartbeat = { previous: { term: 0, index: 0 }, last: 0, runs: [], commit: 0, sequence: 0 }
+  const heartbeat = { previous: { term: 0, index: 0 }, last: 0, runs: [], memberships: [], commit: 0, sequence: 0 }
   return [
     envelope({ _tag: "RequestPreVote", from, term: large, last: position, round: 4_294_967_295 }),
     envelope({ _tag: "PreVoteReply", from, term: 0, round: 0, granted: false }),
-    envelope({ _tag: "RequestVote", from, term: 5, last: { term: 0, index: 0 } }),
+    envelope({ _tag: "RequestVote", from, term: 5, last: { term: 0, index: 0 }, isTransfer: false }),
+    envelope({ _tag: "RequestVote", from, term: large, last: position, isTransfer: true }),
+    envelope({ _tag: "TimeoutNow", from, term: 5, last: { term: 5, index: large } }),
     envelope({ _tag: "VoteReply", from, term: 5, granted: true }),
     envelope({ _tag: "AppendEntries", from, term: 1, ...heartbeat }),
     appendEntries(from, 4, two),
+    appendEntries(from, 4, changing),
     envelope({
       _tag: "AppendReply",
       from,

@@ -3,13 +3,13 @@
  *
  * The entries of an `AppendEntries` come last, as they are: where each ends, then their bytes, which are neither
  * copied on the way out nor on the way in. Their first index and their terms are not sent a second time, for they
- * are those of the message by construction. What is decoded is held against what every message promises before
+ * are those of the message by construction; nor are the memberships among them, which are read off the entries. What is decoded is held against what every message promises before
  * it is believed: a position is not of a later term than its sender, runs rise, entries fill their bytes.
  *
  * @since 0.1.0
  */
 import type { Log, LogPosition, Message } from "effect-raft/engine"
-import { type Entries, isWellFormed } from "effect-raft/Entries"
+import { type Entries, isWellFormed, memberships } from "effect-raft/Entries"
 import type { Envelope } from "effect-raft/Transport"
 import * as Result from "effect/Result"
 import type { Buffer } from "node:buffer"
@@ -33,7 +33,8 @@ const kinds = {
   RequestVote: Kind.message + 2,
   VoteReply: Kind.message + 3,
   AppendEntries: Kind.message + 4,
-  AppendReply: Kind.message + 5
+  AppendReply: Kind.message + 5,
+  TimeoutNow: Kind.message + 6
 } as const satisfies Record<Message.Message["_tag"], number>
 
 // ---- encoding ----
@@ -66,13 +67,15 @@ const sizeOf = (message: Message.Message): number => {
     case "PreVoteReply":
       return header + 8 + 1
     case "RequestVote":
-      return header + 16
+      return header + 16 + 1
     case "VoteReply":
       return header + 1
     case "AppendEntries":
       return header + 16 + 8 + 8 + 8 + 4 + 16 * message.runs.length
     case "AppendReply":
       return header + 8 + 1 + 8 + 8 + 4 + 16 * message.runs.length
+    case "TimeoutNow":
+      return header + 16
   }
 }
 
@@ -85,7 +88,8 @@ const writeBody = (writer: ByteWriter, message: Message.Message): void => {
       writer.u53(message.round)
       return writer.bool(message.granted)
     case "RequestVote":
-      return writePosition(writer, message.last)
+      writePosition(writer, message.last)
+      return writer.bool(message.isTransfer)
     case "VoteReply":
       return writer.bool(message.granted)
     case "AppendEntries":
@@ -100,6 +104,8 @@ const writeBody = (writer: ByteWriter, message: Message.Message): void => {
       writer.u53(message.match)
       writer.u53(message.last)
       return writeRuns(writer, message.runs)
+    case "TimeoutNow":
+      return writePosition(writer, message.last)
   }
 }
 
@@ -151,11 +157,13 @@ const readers: ReadonlyMap<number, (reader: ByteReader, header: Header) => Envel
   ],
   [
     kinds.RequestVote,
-    (reader, header) => alone({ _tag: "RequestVote", ...header, last: readPosition(reader, header) })
+    (reader, header) =>
+      alone({ _tag: "RequestVote", ...header, last: readPosition(reader, header), isTransfer: reader.bool() })
   ],
   [kinds.VoteReply, (reader, header) => alone({ _tag: "VoteReply", ...header, granted: reader.bool() })],
   [kinds.AppendEntries, (reader, header) => readAppendEntries(reader, header)],
-  [kinds.AppendReply, (reader, header) => alone(readAppendReply(reader, header))]
+  [kinds.AppendReply, (reader, header) => alone(readAppendReply(reader, header))],
+  [kinds.TimeoutNow, (reader, header) => alone({ _tag: "TimeoutNow", ...header, last: readPosition(reader, header) })]
 ])
 
 const readAppendEntries = (reader: ByteReader, header: Header): Envelope => {
@@ -166,7 +174,15 @@ const readAppendEntries = (reader: ByteReader, header: Header): Envelope => {
   if (count < 0) throw content(`entries up to ${last} after ${previous.index}`)
   if ((runs[0]?.term ?? previous.term) < previous.term) throw content("terms fall along the log")
   const entries = readEntries(reader, previous.index + 1, count, runs)
-  return { message: { _tag: "AppendEntries", ...header, previous, last, commit, sequence, runs }, entries }
+  const memberships = entries === undefined ? [] : readMemberships(entries)
+  const message = { _tag: "AppendEntries", ...header, previous, last, commit, sequence, runs, memberships } as const
+  return { message, entries }
+}
+
+const readMemberships = (entries: Entries): ReadonlyArray<Log.MembershipEntry> => {
+  const found = memberships(entries)
+  if (found === undefined) throw content("an entry says that it is a membership, and is none")
+  return found
 }
 
 const readEntries = (

@@ -4,7 +4,7 @@ import { decode, encode } from "@effect-raft/transport/MessageCodec"
 import { WireError } from "@effect-raft/transport/WireError"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { isWellFormed, last } from "effect-raft/Entries"
+import { isWellFormed, last, memberships } from "effect-raft/Entries"
 import type { Envelope } from "effect-raft/Transport"
 import { Chance } from "./Chance.ts"
 import { randomEnvelope } from "./randomEnvelope.ts"
@@ -43,6 +43,7 @@ const assertSane = ({ entries, message }: Envelope): void => {
   if (entries === undefined) return assert.deepStrictEqual(message.runs, [])
   assert.isTrue(isWellFormed(entries) && entries.first === message.previous.index + 1 && last(entries) === message.last)
   assert.strictEqual(entries.runs, message.runs)
+  assert.deepStrictEqual(message.memberships, memberships(entries))
   assert.isTrue(message.runs.every(({ term }) => term <= message.term && term >= message.previous.term))
 }
 

@@ -40,7 +40,7 @@ export const note = (from: string): Envelope => ({
 /** An `AppendEntries` with one entry of that many bytes. */
 export const heavy = (from: string, size: number): Envelope => {
   const entries = Entries.commands(1, 1, [new Uint8Array(size)])
-  const place = { previous: { term: 0, index: 0 }, last: 1, runs: entries.runs }
+  const place = { previous: { term: 0, index: 0 }, last: 1, runs: entries.runs, memberships: [] }
   return { message: { _tag: "AppendEntries", from, term: 1, commit: 0, sequence: 0, ...place }, entries }
 }
 

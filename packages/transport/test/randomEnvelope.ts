@@ -1,16 +1,32 @@
 /** Messages of every kind, drawn by chance, each of which a node could have sent. */
-import type { Log, Message } from "effect-raft/engine"
+import type { Log, Membership, Message } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import type { Envelope } from "effect-raft/Transport"
 import type { Chance } from "./Chance.ts"
 
-const tags = ["RequestPreVote", "PreVoteReply", "RequestVote", "VoteReply", "AppendEntries", "AppendReply"] as const
+const tags = [
+  "RequestPreVote",
+  "PreVoteReply",
+  "RequestVote",
+  "VoteReply",
+  "AppendEntries",
+  "AppendReply",
+  "TimeoutNow"
+] as const
 
 const largest = Number.MAX_SAFE_INTEGER
 
-/** Up to four pieces, each of a later term than the one before, and of 1 to 20 commands. */
+const randomMembership = (chance: Chance): Membership.Membership => {
+  const member = () => ({ id: chance.pick(["n1", "a", "🦀"]), address: chance.pick(["", "host:1", "ü"]) })
+  const list = <A>(item: () => A): ReadonlyArray<A> => Array.from({ length: chance.between(0, 3) }, item)
+  const ids = () => list(() => chance.pick(["n1", "a", "🦀"]))
+  return { members: list(member), voters: ids(), outgoing: ids(), departing: list(member), promoting: ids() }
+}
+
+/** Up to four pieces, each of a later term than the one before: 1 to 20 commands, or a membership. */
 const randomEntries = (chance: Chance, first: number, term: number): Entries.Entries => {
   const piece = (from: number, at: number) => {
+    if (chance.between(0, 4) === 0) return Entries.membership(from, at, randomMembership(chance))
     const payloads = Array.from({ length: chance.between(1, 20) }, () => chance.bytes(chance.between(0, 30)))
     return Entries.commands(from, at, payloads)
   }
@@ -44,6 +60,7 @@ const appendEntries = (chance: Chance, from: string): Envelope => {
     previous,
     last: entries === undefined ? previous.index : Entries.last(entries),
     runs: entries?.runs ?? [],
+    memberships: entries === undefined ? [] : Entries.memberships(entries) ?? [],
     commit: chance.number(),
     sequence: chance.number()
   }
@@ -78,12 +95,14 @@ export const randomEnvelope = (
     case "PreVoteReply":
       return alone({ _tag: tag, from, term, round: chance.between(0, 2 ** 32), granted: chance.happens() })
     case "RequestVote":
-      return alone({ _tag: tag, from, term, last })
+      return alone({ _tag: tag, from, term, last, isTransfer: chance.happens() })
     case "VoteReply":
       return alone({ _tag: tag, from, term, granted: chance.happens() })
     case "AppendEntries":
       return appendEntries(chance, from)
     case "AppendReply":
       return alone(appendReply(chance, from))
+    case "TimeoutNow":
+      return alone({ _tag: tag, from, term, last })
   }
 }

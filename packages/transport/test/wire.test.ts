@@ -3,7 +3,7 @@ import { decode, encode, maxRuns } from "@effect-raft/transport/MessageCodec"
 import type { WireError } from "@effect-raft/transport/WireError"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import type { Message } from "effect-raft/engine"
+import { Membership, type Message } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import type { Envelope } from "effect-raft/Transport"
 import { Chance } from "./Chance.ts"
@@ -56,9 +56,12 @@ const append: Message.AppendEntries = {
   previous: { term: 1, index: 4 },
   last: 5,
   runs: [{ start: 5, term: 2 }],
+  memberships: [],
   commit: 0,
   sequence: 0
 }
+
+const request = { _tag: "RequestVote", from: "n1", term: 2, isTransfer: false } as const
 
 const reply: Message.AppendReply = {
   _tag: "AppendReply",
@@ -100,6 +103,26 @@ describe("what is encoded", () => {
 
   it("is never a message whose entries are not its own", () => {
     assert.throws(() => encode({ message: append, entries: undefined }), "0 entries with a message of 1")
+  })
+})
+
+describe("memberships", () => {
+  const one = { ...Membership.make([{ id: "n1", address: "host:1" }]), promoting: ["n2"] }
+  const entries = Entries.concat([
+    Entries.commands(5, 2, [Uint8Array.of(1)]),
+    Entries.membership(6, 2, one),
+    Entries.membership(7, 2, Membership.none)
+  ])
+
+  it("are not sent beside their entries, but read off them", () => {
+    const without = { ...append, last: 7, memberships: [] }
+    const memberships = [{ index: 6, membership: one }, { index: 7, membership: Membership.none }]
+
+    const bytes = frame({ message: { ...without, memberships }, entries })
+    const [arrived] = read([bytes]).envelopes
+
+    assert.deepStrictEqual(bytes, frame({ message: without, entries }))
+    assert.deepStrictEqual(arrived?.message, { ...without, memberships })
   })
 })
 
@@ -166,7 +189,14 @@ describe("a message is refused", () => {
 
     assert.strictEqual(detailOf({ ...append, runs }, { ...entries, runs }), expected)
     assert.strictEqual(detailOf({ ...append, previous: { term: 3, index: 4 } }, entries), expected)
-    assert.strictEqual(detailOf({ _tag: "RequestVote", from: "n1", term: 2, last: { term: 3, index: 1 } }), expected)
+    assert.strictEqual(detailOf({ ...request, last: { term: 3, index: 1 } }), expected)
+    assert.strictEqual(detailOf({ ...request, _tag: "TimeoutNow", last: { term: 3, index: 1 } }), expected)
+  })
+
+  it("when an entry says that it is a membership, and is none", () => {
+    const bytes = Uint8Array.of(Entries.Kind.membership, 1)
+
+    assert.strictEqual(detailOf(append, { ...entries, bytes }), "an entry says that it is a membership, and is none")
   })
 
   it("when terms fall along the log", () => {
