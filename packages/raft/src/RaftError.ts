@@ -67,7 +67,7 @@ export class Fatal extends Schema.TaggedError<Fatal>()("Fatal", {
 /**
  * The membership was not changed, and will not be.
  *
- * - `Pending`: another change is under way, or the leader's term has only begun. Try again.
+ * - `Pending`: another change or a transfer is under way, or the leader's term has only begun. Try again.
  * - `Stale`: the membership is no longer the one that the caller expected.
  * - `Invalid`: what was asked for makes no sense.
  *

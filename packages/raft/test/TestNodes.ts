@@ -2,9 +2,10 @@
  * Whole nodes in one process, for tests: the real driver on disks and a network in memory, in virtual time.
  *
  * Each node's state machine is the list of the commands it has applied, so what two nodes have done can be
- * compared word by word.
+ * compared word by word. A node that is no founder joins without a membership, and waits to be added.
  */
-import { Context, Effect, Exit, Layer, Option, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Random, Scope } from "effect"
+import type { Membership } from "effect-raft/engine"
 import * as MemoryNetwork from "effect-raft/MemoryNetwork"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
 import * as Raft from "effect-raft/Raft"
@@ -23,6 +24,7 @@ export interface Node {
 }
 
 export interface Options {
+  /** The founders. */
   readonly ids?: ReadonlyArray<string>
   readonly config?: Partial<RaftConfig.Options>
   /** What stands between a node and its disk. */
@@ -33,6 +35,33 @@ export interface Options {
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (payload: Uint8Array): string => new TextDecoder().decode(payload)
+
+export const member = (id: string): Membership.Member => ({ id, address: id })
+
+export const seeded = <A, E, R>(effect: Effect.Effect<A, E, R>) => Random.withSeed(effect, "nodes")
+
+/** The result of an effect that needs time to pass. */
+export const elapse = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>, millis: number) {
+  const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+  yield* TestClock.adjust(millis)
+  return yield* Fiber.await(fiber)
+})
+
+/** Lets time pass until the condition holds, for at most twenty seconds. */
+export const until = Effect.fnUntraced(function*<A, E, R>(condition: Effect.Effect<Option.Option<A>, E, R>) {
+  for (let turn = 0; turn < 2000; turn++) {
+    const found = yield* condition
+    if (Option.isSome(found)) return found.value
+    yield* TestClock.adjust(10)
+  }
+  return yield* Effect.die(new Error("it did not come to that in twenty seconds"))
+})
+
+/** The result of an effect, after as much time as it takes. */
+export const result = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+  return yield* until(Effect.sync(() => Option.fromUndefinedOr(fiber.pollUnsafe())))
+})
 
 const machine = (id: string, applied: Array<string>, onApply: Options["onApply"]) =>
   StateMachine.make({
@@ -49,20 +78,35 @@ const machine = (id: string, applied: Array<string>, onApply: Options["onApply"]
     restore: () => {}
   })
 
+/** The node that leads and whose lead a majority of its voters follows; none while that is open. */
+const leaderAmong = Effect.fnUntraced(function*(nodes: ReadonlyMap<string, Node>) {
+  const all = yield* Effect.forEach([...nodes.values()], (node) => node.raft.status)
+  const followed = all.find(({ id, members, role }) => {
+    const voters = members.filter((member) => member.role === "voter").map((member) => member.id)
+    const following = all.filter((other) => other.leader === id && voters.includes(other.id))
+    return role === "leader" && following.length > voters.length / 2
+  })
+  return Option.fromUndefinedOr(followed === undefined ? undefined : nodes.get(followed.id))
+})
+
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const ids = options.ids ?? ["n1", "n2", "n3"]
-  const members = ids.map((id) => ({ id, address: id }))
+  const members = ids.map(member)
   const network = MemoryNetwork.make({ seed: 7 })
-  const disks = new Map(ids.map((id) => [id, MemoryStorage.makeDisk()]))
+  const disks = new Map<string, MemoryStorage.MemoryDisk>()
   const nodes = new Map<string, Node>()
   const outer = yield* Effect.scope
 
-  const start = Effect.fnUntraced(function*(id: string) {
+  /** Starts a node on its disk. A founder names the founders, or these instead; any other node names nobody. */
+  const start = Effect.fnUntraced(function*(id: string, founders?: ReadonlyArray<Membership.Member>) {
     const disk = disks.get(id) ?? MemoryStorage.makeDisk()
+    disks.set(id, disk)
     const scope = yield* Scope.fork(outer)
     const applied: Array<string> = []
     const wrap = options.storage ?? ((_, storage) => storage)
-    const layer = Raft.layer({ id, bootstrap: { members }, attributes: { name: `node ${id}` } }).pipe(
+    const named = founders ?? (ids.includes(id) ? members : undefined)
+    const bootstrap = named === undefined ? undefined : { members: named }
+    const layer = Raft.layer({ id, bootstrap, attributes: { name: `node ${id}` } }).pipe(
       Layer.provide(Layer.succeed(StateMachine.StateMachine, machine(id, applied, options.onApply))),
       Layer.provide(Layer.effect(Storage, Effect.map(MemoryStorage.make(disk), (storage) => wrap(id, storage)))),
       Layer.provide(MemoryNetwork.layerTransport),
@@ -86,26 +130,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     return node
   }
 
-  /** The node that leads and whose lead a majority of the running nodes follows; none while that is open. */
-  const leader = Effect.gen(function*() {
-    const all = yield* Effect.forEach([...nodes.values()], (node) => node.raft.status)
-    const followed = all.find((status) =>
-      status.role === "leader" && all.filter((other) => other.leader === status.id).length > ids.length / 2
-    )
-    return Option.fromUndefinedOr(followed === undefined ? undefined : nodes.get(followed.id))
-  })
-
-  /** Lets time pass until the condition holds, for at most twenty seconds. */
-  const until = Effect.fnUntraced(function*<A>(condition: Effect.Effect<Option.Option<A>>) {
-    for (let turn = 0; turn < 2000; turn++) {
-      const found = yield* condition
-      if (Option.isSome(found)) return found.value
-      yield* TestClock.adjust(10)
-    }
-    return yield* Effect.die(new Error("it did not come to that in twenty seconds"))
-  })
-
-  yield* Effect.forEach(ids, start)
+  yield* Effect.forEach(ids, (id) => start(id))
   return {
     network,
     disks,
@@ -113,7 +138,9 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     stop,
     get,
     until,
-    awaitLeader: until(leader),
+    awaitLeader: until(leaderAmong(nodes)),
     running: () => [...nodes.values()]
   }
 })
+
+export type TestNodes = Effect.Success<ReturnType<typeof make>>

@@ -1,19 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Random, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { Failed, StorageError } from "effect-raft/Storage"
 import { TestClock } from "effect/testing"
 import * as TestNodes from "./TestNodes.ts"
 
-const { bytes } = TestNodes
-
-const seeded = <A, E, R>(effect: Effect.Effect<A, E, R>) => Random.withSeed(effect, "nodes")
-
-/** The result of an effect that needs time to pass. */
-const elapse = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>, millis: number) {
-  const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-  yield* TestClock.adjust(millis)
-  return yield* Fiber.await(fiber)
-})
+const { bytes, elapse, seeded } = TestNodes
 
 describe("propose", () => {
   it.effect("answers what applying answered, and every node applies the same", () =>

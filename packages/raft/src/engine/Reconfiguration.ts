@@ -33,13 +33,19 @@ const refusal = (request: number, reason: ChangeRefusal, detail: string): Change
 export const refuse = (state: State, { request }: ChangeMembership): Next =>
   next(state, refusal(request, "NotLeader", "this node does not lead"))
 
+/** Why no change can begin now; it can before long. */
+const obstacleTo = (state: State<Leader>): string | undefined => {
+  if (state.transfer !== undefined) return "leadership is being handed over"
+  if (state.role.since > state.commit) return "the leader's term has only begun"
+  return isSettled(state) && !Membership.isJoint(Log.membership(state.log)) ? undefined : "another change is under way"
+}
+
 /** Begins the change, if none is under way and the operator saw what is in force. */
 export const onChangeMembership = (state: State<Leader>, { change, expected, request }: ChangeMembership): Next => {
   const current = Log.membership(state.log)
   const index = Log.membershipIndex(state.log)
-  if (!isSettled(state) || Membership.isJoint(current) || state.transfer !== undefined) {
-    return next(state, refusal(request, "Pending", "another change is under way"))
-  }
+  const obstacle = obstacleTo(state)
+  if (obstacle !== undefined) return next(state, refusal(request, "Pending", obstacle))
   if (expected !== undefined && expected !== index) {
     return next(state, refusal(request, "Stale", `the membership in force is that of entry ${index}`))
   }
