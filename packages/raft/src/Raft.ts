@@ -52,12 +52,14 @@ export type RaftStatus = Status.Status
  *
  * - `linearizable`: sees everything that was acknowledged before it began. Costs one round of messages, shared
  *   by all reads that wait, and no log entry.
+ * - `lease`: the same, without asking anyone, as long as no node's clock runs faster than another's by more than
+ *   `maxClockDrift`. Where the lease does not hold, the others are asked.
  * - `stale`: what this node has applied by now, on any node, without asking anyone. Of any age.
  *
  * @category models
  * @since 0.1.0
  */
-export type Consistency = "linearizable" | "stale"
+export type Consistency = Driver.Consistency
 
 /**
  * @category services
@@ -134,7 +136,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const node = yield* Driver.make({ id, cluster, bootstrap, attributes })
   return Raft.of({
     propose: node.propose,
-    read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency === "stale"),
+    read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency),
     changeMembership: (change, { expected } = {}) => node.changeMembership(change, expected),
     transfer: node.transfer,
     fateOf: node.fateOf,

@@ -54,6 +54,7 @@ export const defaults: Options = {
 const fields = [
   "electionTimeout",
   "heartbeatInterval",
+  "maxClockDrift",
   "maxEntriesPerMessage",
   "maxEntriesInFlight",
   "maxEntriesOutstanding",
@@ -115,6 +116,9 @@ export const make = (options: Partial<Options>): Effect.Effect<Options, ConfigEr
     const expected = `at most ${maxTimeout}`
     return Effect.fail(new ConfigError({ field: "electionTimeout", value: electionTimeout, expected }))
   }
+  if (config.maxClockDrift > 90) {
+    return Effect.fail(new ConfigError({ field: "maxClockDrift", value: config.maxClockDrift, expected: "at most 90" }))
+  }
   if (maxMessageBytes > largestMessage) {
     const expected = `at most ${largestMessage}`
     return Effect.fail(new ConfigError({ field: "maxMessageBytes", value: maxMessageBytes, expected }))
@@ -150,6 +154,7 @@ export const layerConfig: Layer.Layer<never, ConfigError | Config.ConfigError> =
   Config.all({
     electionTimeout: orDefault("electionTimeout"),
     heartbeatInterval: orDefault("heartbeatInterval"),
+    maxClockDrift: orDefault("maxClockDrift"),
     maxEntriesPerMessage: orDefault("maxEntriesPerMessage"),
     maxEntriesInFlight: orDefault("maxEntriesInFlight"),
     maxEntriesOutstanding: orDefault("maxEntriesOutstanding"),

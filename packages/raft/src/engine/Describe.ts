@@ -115,7 +115,9 @@ export const output = (output: Output): string => {
     case "Superseded":
       return `superseded #${output.batch} ${range(output.from, output.to)}`
     case "ReadReady":
-      return `read #${output.read} may be answered at ${output.index}`
+      return `read #${output.read} may be answered at ${output.index}${
+        output.validUntil === Number.POSITIVE_INFINITY ? "" : ` until ${output.validUntil}`
+      }`
     case "ReadFailed":
       return `read #${output.read} failed`
     case "Apply":
@@ -143,7 +145,7 @@ export const input = (input: Input): string => {
     case "Propose":
       return `propose #${input.batch} (${input.count})`
     case "Read":
-      return `read #${input.read}`
+      return `read #${input.read}${input.isLease ? " by lease" : ""}`
     case "Persisted":
       return `persisted ${input.write}`
     case "Applied":

@@ -123,6 +123,8 @@ const win = (state: State): Next => {
       progress: members.map((id) => Progress.begin(id, state.log.last, state.now)),
       sequence: 1,
       reads: [],
+      rounds: [{ sequence: 1, at: state.now }],
+      lease: { sequence: 1, index: 0 },
       change: undefined,
       heartbeatDeadline: state.now + state.settings.heartbeatInterval
     }

@@ -51,7 +51,7 @@ export const start = ({ bootstrap, id, now, recovered, seed, settings }: Start):
     seed,
     now,
     electionDeadline: now,
-    heardLeaderAt: Number.NEGATIVE_INFINITY
+    heardLeaderAt: recovered !== undefined && recovered.hardState.term > 0 ? now : Number.NEGATIVE_INFINITY
   })
   const isNew = log.last === 0 && state.term === 0 && Log.membership(log).members.length === 0
   const [begun, outputs] = bootstrap !== undefined && isNew ? found(state, bootstrap) : next(state)

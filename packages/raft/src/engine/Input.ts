@@ -36,6 +36,8 @@ export interface Propose extends At {
 export interface Read extends At {
   readonly _tag: "Read"
   readonly read: Handle
+  /** The leader's lease is enough: clocks that run at nearly the same pace are trusted, and nobody is asked (§6.4.1). */
+  readonly isLease: boolean
 }
 
 /** Everything up to `write` is durable. Cumulative: one may stand for many. */

@@ -12,6 +12,7 @@ import * as Membership from "./Membership.ts"
 import { halt, type Next } from "./Next.ts"
 import type { Output } from "./Output.ts"
 import * as Quorum from "./Quorum.ts"
+import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import { isLeader, type State, type Waiter } from "./State.ts"
 
@@ -208,6 +209,14 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
   "every accepted proposal has one outcome, or waits for it": ({ after, before, outputs }) =>
     count(before.waiters) + count(outputs.filter(isOf("Accepted")))
       === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded"))),
+  "a lease is no longer than what a majority has promised, and none while leadership is handed over": (step) => {
+    const { after, before, outputs } = step
+    return outputs.filter(isOf("ReadReady")).every(({ validUntil }) => {
+      if (validUntil === Number.POSITIVE_INFINITY) return true
+      const heard = isLeader(after) ? Replication.quorumDeadline(after) : Number.NEGATIVE_INFINITY
+      return validUntil <= heard && before.transfer === undefined
+    })
+  },
   "a read is answered at or above what was committed when it came": ({ after, before, outputs }) =>
     outputs.filter(isOf("ReadReady")).every(({ index }) =>
       isLeader(after) && index <= after.commit

@@ -75,11 +75,15 @@ export interface Superseded {
   readonly to: Index
 }
 
-/** The read may be answered once `index` is applied. */
+/**
+ * The read may be answered once `index` is applied, until `validUntil` on the clock of the inputs (infinity: whenever).
+ * Whoever answers looks at the clock after it has looked at the state: the node may have been asleep in between.
+ */
 export interface ReadReady {
   readonly _tag: "ReadReady"
   readonly read: Handle
   readonly index: Index
+  readonly validUntil: number
 }
 
 /** This node cannot answer the read: it does not lead, or no longer. */

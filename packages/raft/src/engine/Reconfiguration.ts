@@ -71,7 +71,10 @@ const adopt = (state: State<Leader>, membership: Membership.Membership): Next =>
       : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } })
   const added = others.filter((id) => !kept.some((each) => each.id === id))
   const progress = [...kept, ...added.map((id) => Progress.begin(id, state.log.last, state.now))]
-  return next({ ...appended, role: { ...appended.role, progress } }, written)
+  // Those who vote now have not promised anything yet: a lease needs a round that they have answered.
+  const asking = Replication.beginRound({ ...appended, role: { ...appended.role, progress } })
+  const lease = { ...asking.role.lease, sequence: asking.role.sequence }
+  return next({ ...asking, role: { ...asking.role, lease } }, written)
 }
 
 /** Takes the next step of a change as soon as the one before is committed. */

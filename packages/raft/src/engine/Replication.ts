@@ -169,12 +169,20 @@ export const quorumDeadline = (state: State<Leader>): number =>
   Quorum.reached(Log.membership(state.log), (id) =>
     id === state.id ? state.now : state.role.progress.find((each) => each.id === id)?.heardAt ?? state.now)
 
+/** Begins a round of asking: what answers it was sent no earlier than now. */
+export const beginRound = (state: State<Leader>): State<Leader> => {
+  const sequence = state.role.sequence + 1
+  const rounds = [...state.role.rounds, { sequence, at: state.now }]
+  return { ...state, role: { ...state.role, sequence, rounds } }
+}
+
 /** Steps down without a majority; otherwise begins a new round when a heartbeat is due. */
 export const onTimer = (state: State<Leader>): Next => {
   if (state.now >= quorumDeadline(state)) return Roles.stepDown(state)
   if (state.now < state.role.heartbeatDeadline) return next(state)
   const heartbeatDeadline = state.now + state.settings.heartbeatInterval
-  return next({ ...state, role: { ...state.role, sequence: state.role.sequence + 1, heartbeatDeadline } })
+  const asking = beginRound(state)
+  return next({ ...asking, role: { ...asking.role, heartbeatDeadline } })
 }
 
 // ---- what is sent ----

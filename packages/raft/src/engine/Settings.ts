@@ -6,6 +6,11 @@ export interface Settings {
   readonly electionTimeout: number
   /** How often a leader speaks when it has nothing to say. Well below the election timeout. */
   readonly heartbeatInterval: number
+  /**
+   * How much faster one node's clock may run than another's, in percent. A lease is shorter than the election timeout by
+   * as much; reads by lease are right only while it holds.
+   */
+  readonly maxClockDrift: number
   /** How many entries one message carries at most. */
   readonly maxEntriesPerMessage: number
   /** How many entries may be on their way to one follower without an answer. */
@@ -19,6 +24,7 @@ export interface Settings {
 export const defaults: Settings = {
   electionTimeout: 500,
   heartbeatInterval: 75,
+  maxClockDrift: 10,
   maxEntriesPerMessage: 1024,
   maxEntriesInFlight: 8192,
   maxEntriesOutstanding: 16384,

@@ -40,6 +40,21 @@ export interface PendingRead {
   readonly index: Index
 }
 
+/** A round of asking, and when it began: nothing of it was sent before. */
+export interface Round {
+  readonly sequence: number
+  readonly at: number
+}
+
+/**
+ * What a lease needs besides time (§6.4.1). The round: one that began after the membership last changed. The entry: one
+ * that was added after a successor was last asked to stand, for until it is committed that one could still win.
+ */
+export interface Lease {
+  readonly sequence: number
+  readonly index: Index
+}
+
 /** Leads its term: the only node that adds to the log of others. */
 export interface Leader {
   readonly _tag: "Leader"
@@ -50,6 +65,9 @@ export interface Leader {
   /** The newest round of asking. */
   readonly sequence: number
   readonly reads: ReadonlyArray<PendingRead>
+  /** When each round began that a majority has not confirmed, and the newest one that it has; oldest first. */
+  readonly rounds: ReadonlyArray<Round>
+  readonly lease: Lease
   readonly heartbeatDeadline: number
   /** A change of membership that someone waits for. */
   readonly change: PendingChange | undefined
@@ -108,7 +126,10 @@ export interface State<out R extends Role = Role> {
   readonly now: number
   /** When a node that does not lead stops waiting for one that does. */
   readonly electionDeadline: number
-  /** When this node last heard from the leader of its term; minus infinity if never. */
+  /**
+   * When this node last heard from the leader of its term; minus infinity if never. A node that starts again has heard
+   * from it, as far as it knows: what it promised then was not on its disk.
+   */
   readonly heardLeaderAt: number
 }
 

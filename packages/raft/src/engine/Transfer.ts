@@ -42,6 +42,8 @@ export const proceed = (state: State): Next => {
   const match = state.role.progress.find((each) => each.id === to)?.match
   if (match !== log.last) return next(state)
   const last = Log.lastPosition(log)
-  const asking = { ...state, transfer: { ...transfer, isAsked: true } }
+  // It may win until an entry that it does not have is committed, whenever it hears this.
+  const lease = { ...state.role.lease, index: log.last + 1 }
+  const asking = { ...state, transfer: { ...transfer, isAsked: true }, role: { ...state.role, lease } }
   return next(asking, send(asking, to, { _tag: "TimeoutNow", from: state.id, term, last }))
 }

@@ -16,6 +16,7 @@ import type { Storage, StorageError } from "../Storage.ts"
 import type { Proposals } from "./proposals.ts"
 import type { Reads, Ready } from "./reads.ts"
 import type { Tail } from "./tail.ts"
+import type { Time } from "./time.ts"
 
 export interface Applier {
   /** Everything up to `index` may be applied. */
@@ -32,6 +33,8 @@ export interface Options {
   readonly storage: Storage["Service"]
   readonly tail: Tail
   readonly proposals: Proposals
+  readonly time: Time
+  readonly again: Reads["again"]
   readonly complete: Reads["complete"]
   readonly onApplied: (index: Index) => void
 }
@@ -55,7 +58,7 @@ const commandsOf = (entries: Entries.Entries): ReadonlyArray<Command> => {
 const broken = (cause: unknown) => new Fatal({ reason: "StateMachine", cause })
 
 export const make = Effect.fnUntraced(function*(options: Options) {
-  const { complete, machine, onApplied, proposals, storage, tail } = options
+  const { again, complete, machine, onApplied, proposals, storage, tail, time } = options
   const signal = yield* Queue.dropping<true>(1)
   let handed = options.from
   let applied = options.from
@@ -87,7 +90,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     for (const each of ready) {
       for (const question of each.questions) {
         const exit = yield* Effect.exit(machine.read(question.query, applied))
-        complete(question, Exit.isFailure(exit) ? Exit.die(Cause.squash(exit.cause)) : exit)
+        // Now, and not before: between a look at the clock and a look at the state the node may have slept.
+        if (time.now() >= each.validUntil) again(question)
+        else complete(question, Exit.isFailure(exit) ? Exit.die(Cause.squash(exit.cause)) : exit)
       }
     }
   })

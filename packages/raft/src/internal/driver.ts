@@ -34,8 +34,11 @@ import * as Sender from "./sender.ts"
 import * as Status from "./status.ts"
 import * as Supervisor from "./supervisor.ts"
 import { Tail } from "./tail.ts"
+import { Time } from "./time.ts"
 import * as Timer from "./timer.ts"
 import * as Writer from "./writer.ts"
+
+export type { Consistency } from "./reads.ts"
 
 export interface Options {
   readonly id: NodeId
@@ -45,12 +48,12 @@ export interface Options {
 }
 
 /** Opens the storage and starts the engine on what it held. */
-const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options, settings: Config) {
+const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options, settings: Config, time: Time) {
   const storage = yield* Storage
   const incarnation = yield* Random.nextIntBetween(1, Number.MAX_SAFE_INTEGER)
   const recovered = yield* storage.open({ cluster, node: id, incarnation })
   const seed = yield* Random.nextIntBetween(0, 0x7fff_ffff)
-  const now = Timer.now(yield* Clock.Clock)
+  const now = time.now()
   const founders = bootstrap === undefined ? {} : { bootstrap }
   return {
     incarnation: recovered.incarnation,
@@ -79,7 +82,8 @@ const assemble = Effect.fnUntraced(function*(
   [start]: Next,
   inbox: Inbox.Inbox,
   tail: Tail,
-  connection: Connection
+  connection: Connection,
+  time: Time
 ) {
   const storage = yield* Storage
   const machine = yield* StateMachine
@@ -92,8 +96,9 @@ const assemble = Effect.fnUntraced(function*(
   })
   const proposals = new Proposals(config, inbox.wake)
   const reads: Reads.Reads = Reads.make(config, inbox.wake, (ready) => applier.read(ready))
-  const { complete } = reads
-  const lane = { from: start.applied, machine, storage, tail, proposals, complete, onApplied: inbox.applied }
+  const { again, complete } = reads
+  const { applied: onApplied } = inbox
+  const lane = { from: start.applied, machine, storage, tail, proposals, time, again, complete, onApplied }
   const applier: Applier.Applier = yield* Applier.make(lane)
   const operations = Operations.make(config, inbox.wake)
   const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier, operations }
@@ -102,15 +107,15 @@ const assemble = Effect.fnUntraced(function*(
 
 export const make = Effect.fnUntraced(function*(options: Options) {
   const config = yield* RaftConfig
-  const clock = yield* Clock.Clock
-  const { incarnation, start } = yield* recover(options, config)
+  const time = new Time(yield* Clock.Clock)
+  const { incarnation, start } = yield* recover(options, config, time)
   const inbox = yield* Inbox.make(config.maxInbox, config.maxTailBytes)
   const tail = new Tail(config.maxTailBytes)
   // Its own scope: the node leaves the network as soon as it stops, whenever that is.
   const presence = yield* Scope.fork(yield* Effect.scope)
   const connection = yield* Scope.provide(join(options, incarnation, inbox, tail), presence)
-  const parts = yield* Scope.provide(assemble(config, start, inbox, tail, connection), presence)
-  const timer = yield* Timer.make(inbox.wake)
+  const parts = yield* Scope.provide(assemble(config, start, inbox, tail, connection, time), presence)
+  const timer = yield* Timer.make(time, inbox.wake)
   const { applier, operations, proposals, reads, writer } = parts
 
   const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied(), stopped)
@@ -121,7 +126,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     yield* SubscriptionRef.set(status, statusOf(after, undefined))
   })
   const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(after) : undefined
-  const loop = Loop.make(start, { ...parts, clock, timer, onTurn })
+  const loop = Loop.make(start, { ...parts, time, timer, onTurn })
   yield* connection.setMembers(reachable(Log.membership(start[0].log)))
 
   const onStop = Effect.fnUntraced(function*(reason: Fatal) {

@@ -9,7 +9,6 @@
  * Each turn takes all that has arrived, so that one disk write and one message to each member serve many inputs.
  * The turn itself is synchronous: nobody sees a state between two.
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Engine from "../engine/Engine.ts"
 import type { Input } from "../engine/Input.ts"
@@ -17,11 +16,12 @@ import type { Next } from "../engine/Next.ts"
 import type { State } from "../engine/State.ts"
 import { Fatal } from "../RaftError.ts"
 import * as Outputs from "./outputs.ts"
-import * as Timer from "./timer.ts"
+import type { Time } from "./time.ts"
+import type { Timer } from "./timer.ts"
 
 export interface Options extends Outputs.Parts {
-  readonly clock: Clock.Clock
-  readonly timer: Timer.Timer
+  readonly time: Time
+  readonly timer: Timer
   /** Told after each turn, with the state before it. */
   readonly onTurn: (before: State, after: State) => Effect.Effect<void> | undefined
 }
@@ -43,7 +43,7 @@ const gather = (state: State, now: number, { inbox, operations, proposals, reads
 }
 
 export const make = ([start, first]: Next, options: Options): Loop => {
-  const { clock, inbox, onTurn, operations, proposals, reads, tail, timer } = options
+  const { inbox, onTurn, operations, proposals, reads, tail, time, timer } = options
   let state = start
 
   const carryOut = ([after, outputs]: Next): void => {
@@ -54,7 +54,7 @@ export const make = ([start, first]: Next, options: Options): Loop => {
   }
 
   const turn = Effect.sync(() => {
-    const now = Timer.now(clock)
+    const now = time.now()
     const before = state
     carryOut(Engine.stepAll(before, gather(before, now, options)))
     proposals.expire(now)

@@ -21,25 +21,31 @@ export interface Question {
   readonly answer: Deferred.Deferred<unknown, RequestError>
 }
 
-/** Questions that may be answered once `index` is applied. */
+/** Questions that may be answered once `index` is applied, and until `validUntil`. */
 export interface Ready {
   readonly index: Index
+  readonly validUntil: number
   readonly questions: ReadonlyArray<Question>
 }
 
 export interface Reads {
   /** Asks the leader's state machine, or this node's own as it is now. */
-  readonly read: (query: unknown, isStale: boolean) => Effect.Effect<unknown, RequestError>
+  readonly read: (query: unknown, consistency: Consistency) => Effect.Effect<unknown, RequestError>
   /** What has been asked since the last turn. */
   readonly collect: (now: number) => ReadonlyArray<Input>
   readonly ready: (output: ReadReady) => void
   readonly failed: (output: ReadFailed, leader: NodeId | undefined) => void
+  /** Asks again, without a lease: that had ended when the answer was there. */
+  readonly again: (question: Question) => void
   /** Answers a question, once. */
   readonly complete: (question: Question, exit: Exit.Exit<unknown, RequestError>) => void
   readonly expire: (now: number) => void
   readonly expiry: () => number
   readonly stop: (fatal: Fatal) => void
 }
+
+/** How fresh a read must be; see `Raft.Consistency`. */
+export type Consistency = "linearizable" | "lease" | "stale"
 
 interface Round {
   readonly questions: ReadonlyArray<Question>
@@ -50,6 +56,7 @@ export const make = (config: Config, wake: () => void, onReady: (ready: Ready) =
   // Rounds stay until all their questions are answered or it is too late, wherever they are by then.
   const rounds = new Map<Handle, Round>()
   let collecting: Array<Question> = []
+  let collectingByLease: Array<Question> = []
   let lastHandle: Handle = 0
   let open = 0
   let stopped: Fatal | undefined
@@ -63,31 +70,46 @@ export const make = (config: Config, wake: () => void, onReady: (ready: Ready) =
   const fail = (questions: ReadonlyArray<Question>, error: RequestError): void =>
     questions.forEach((question) => complete(question, Exit.fail(error)))
 
-  const ask = (query: unknown, isStale: boolean): Effect.Effect<unknown, RequestError> => {
+  const ask = (query: unknown, consistency: Consistency): Effect.Effect<unknown, RequestError> => {
     if (stopped !== undefined) return Effect.fail(stopped)
     if (open >= config.maxRequests) return Effect.fail(new Busy({ retryAfter: config.heartbeatInterval }))
     const question: Question = { query, answer: Deferred.makeUnsafe() }
     open++
-    if (isStale) onReady({ index: 0, questions: [question] })
-    else {
-      collecting.push(question)
+    if (consistency === "stale") {
+      onReady({ index: 0, validUntil: Number.POSITIVE_INFINITY, questions: [question] })
+    } else {
+      ;(consistency === "lease" ? collectingByLease : collecting).push(question)
       wake()
     }
     return Deferred.await(question.answer)
   }
 
+  /** One round for all who want the same. */
+  const begin = (questions: ReadonlyArray<Question>, isLease: boolean, now: number): ReadonlyArray<Input> => {
+    if (questions.length === 0) return []
+    lastHandle++
+    rounds.set(lastHandle, { questions, expiresAt: now + config.requestTimeout })
+    return [{ _tag: "Read", now, read: lastHandle, isLease }]
+  }
+
   return {
-    read: (query, isStale) => Effect.suspend(() => ask(query, isStale)),
+    read: (query, consistency) => Effect.suspend(() => ask(query, consistency)),
     collect: (now) => {
-      if (collecting.length === 0) return []
-      lastHandle++
-      rounds.set(lastHandle, { questions: collecting, expiresAt: now + config.requestTimeout })
-      collecting = []
-      return [{ _tag: "Read", now, read: lastHandle }]
+      const inputs = [...begin(collecting, false, now), ...begin(collectingByLease, true, now)]
+      if (inputs.length > 0) {
+        collecting = []
+        collectingByLease = []
+      }
+      return inputs
     },
-    ready: ({ index, read }) => {
+    ready: ({ index, read, validUntil }) => {
       const round = rounds.get(read)
-      if (round !== undefined) onReady({ index, questions: round.questions })
+      if (round !== undefined) onReady({ index, validUntil, questions: round.questions })
+    },
+    again: (question) => {
+      if (Deferred.isDoneUnsafe(question.answer)) return
+      collecting.push(question)
+      wake()
     },
     failed: ({ read }, leader) => {
       const round = rounds.get(read)
@@ -110,9 +132,10 @@ export const make = (config: Config, wake: () => void, onReady: (ready: Ready) =
     stop: (fatal) => {
       stopped = fatal
       for (const { questions } of rounds.values()) fail(questions, fatal)
-      fail(collecting, fatal)
+      fail([...collecting, ...collectingByLease], fatal)
       rounds.clear()
       collecting = []
+      collectingByLease = []
     }
   }
 }

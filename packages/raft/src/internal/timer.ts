@@ -4,35 +4,31 @@
  * Deadlines mostly move away from us, with every message of a leader, so a later one is only noted; the sleep
  * that is under way ends early once and goes on. Only an earlier one interrupts it.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type { Time } from "./time.ts"
 
 export interface Timer {
-  /** Milliseconds on the clock of `now`; infinity for never. */
+  /** Milliseconds on the clock of `time`; infinity for never. */
   readonly set: (deadline: number) => void
   readonly run: Effect.Effect<never>
 }
 
-/** Milliseconds on a clock that never runs backwards. */
-export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
-
 /** The longest sleep at a time: timers of the platform overflow at 2³¹ ms. */
 const longest = 3_600_000
 
-export const make = Effect.fnUntraced(function*(fire: () => void) {
-  const clock = yield* Clock.Clock
+export const make = Effect.fnUntraced(function*(time: Time, fire: () => void) {
   const signal = yield* Queue.dropping<true>(1)
   let deadline = Number.POSITIVE_INFINITY
   let sleepingUntil = Number.POSITIVE_INFINITY
 
   const sleep = Effect.suspend(() => {
-    if (deadline <= now(clock)) {
+    if (deadline <= time.now()) {
       deadline = Number.POSITIVE_INFINITY // The loop sets the next one, when it has turned.
       fire()
     }
     sleepingUntil = deadline
-    return Effect.timeoutOption(Queue.take(signal), Math.min(longest, Math.ceil(deadline - now(clock))))
+    return Effect.timeoutOption(Queue.take(signal), Math.min(longest, Math.ceil(deadline - time.now())))
   })
 
   const timer: Timer = {

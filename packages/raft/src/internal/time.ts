@@ -1,0 +1,35 @@
+/**
+ * The clock of the engine's inputs: milliseconds that never run backwards, and do run while the machine sleeps.
+ *
+ * A platform's monotonic clock may stand still while the machine is suspended; then a leader would wake up and take its
+ * lease for fresh. The wall clock shows it: when that has run ahead of the other, the difference is time that has passed.
+ * Should somebody only have set the wall clock, a leader steps down once for nothing. Set back, it changes nothing.
+ */
+import type * as Clock from "effect/Clock"
+
+/** Less than this is the two clocks being read one after the other. */
+const tolerance = 50
+
+export class Time {
+  private readonly clock: Clock.Clock
+  /** By how much the wall clock was ahead of the monotonic one when last looked at. */
+  private ahead: number
+  private asleep = 0
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+    this.ahead = clock.currentTimeMillisUnsafe() - this.monotonic()
+  }
+
+  now(): number {
+    const monotonic = this.monotonic()
+    const ahead = this.clock.currentTimeMillisUnsafe() - monotonic
+    if (ahead - this.ahead > tolerance) this.asleep += ahead - this.ahead
+    this.ahead = ahead
+    return monotonic + this.asleep
+  }
+
+  private monotonic(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+  }
+}
