@@ -10,7 +10,8 @@ const requestVote = (from: string, term: number, index: number, lastTerm: number
   _tag: "RequestVote",
   from,
   term,
-  last: { index, term: lastTerm }
+  last: { index, term: lastTerm },
+  isTransfer: false
 })
 
 const roles: ReadonlyArray<readonly [string, State.State]> = [
