@@ -110,6 +110,7 @@ export const append = (
     previous: { index, term: previousTerm },
     last: index + terms.length,
     runs,
+    memberships: [],
     commit,
     sequence: 1
   }

@@ -9,7 +9,7 @@
 import * as History from "@effect-raft/testing/History"
 import type * as Models from "@effect-raft/testing/Models"
 import * as Simulation from "@effect-raft/testing/Simulation"
-import { Context, Effect, HashMap, Layer, Option, Random, References, Schema } from "effect"
+import { Context, Effect, HashMap, Layer, Option, Random, References, Schedule, Schema } from "effect"
 import * as MemoryNetwork from "effect-raft/MemoryNetwork"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
 import * as Raft from "effect-raft/Raft"
@@ -42,7 +42,8 @@ interface Node {
   readonly raft: Raft.Raft["Service"]
 }
 
-const ids = ["n1", "n2", "n3"]
+/** The founders. Any other node joins without a membership, and waits to be added. */
+export const ids = ["n1", "n2", "n3"]
 const members = ids.map((id) => ({ id, address: id }))
 
 /** What runs in the process of a node. */
@@ -54,7 +55,8 @@ const node = (
   slowest: number
 ) => {
   const latency = Effect.flatMap(Random.nextIntBetween(0, slowest), (millis) => Effect.sleep(millis))
-  const layer = Registers.layer({ id, bootstrap: { members } }).pipe(
+  const bootstrap = ids.includes(id) ? { members } : undefined
+  const layer = Registers.layer({ id, bootstrap }).pipe(
     Layer.provide(MemoryStorage.layerDisk(disk, { latency })),
     Layer.provide(MemoryNetwork.layerTransport),
     Layer.provide(Layer.succeed(MemoryNetwork.MemoryNetwork, network)),
@@ -78,7 +80,7 @@ export const make = Effect.gen(function*() {
     delay: [0, yield* Random.nextIntBetween(0, 15)]
   })
   const slowest = yield* Random.nextIntBetween(0, 10)
-  const disks = new Map(ids.map((id) => [id, MemoryStorage.makeDisk()]))
+  const disks = new Map<string, MemoryStorage.MemoryDisk>()
   const nodes = new Map<string, Node>()
   const processes = new Map<string, Simulation.Process<never, unknown>>()
   const history = yield* History.make<Action, Result>()
@@ -86,6 +88,7 @@ export const make = Effect.gen(function*() {
 
   const start = Effect.fnUntraced(function*(id: string) {
     const disk = disks.get(id) ?? MemoryStorage.makeDisk()
+    disks.set(id, disk)
     processes.set(id, yield* Simulation.spawn(id, node(id, disk, network, nodes, slowest)))
   })
 
@@ -160,7 +163,9 @@ export const progress = Effect.fnUntraced(function*({ kept }: Cluster, count: nu
 
 /** What was acknowledged and is not there, as a linearizable read says. */
 export const missing = Effect.fnUntraced(function*(cluster: Cluster) {
-  const all = yield* Effect.retry(ask(cluster, ({ registers }) => registers.All()), { times: 1000 })
+  const all = yield* ask(cluster, ({ registers }) => registers.All()).pipe(
+    Effect.retry({ schedule: Schedule.spaced(20), times: 1000 })
+  )
   return [...cluster.kept].filter(([key, value]) => all[key] !== value)
 })
 

@@ -10,7 +10,8 @@ const requestVote = (from: string, term: number, index: number, lastTerm: number
   _tag: "RequestVote",
   from,
   term,
-  last: { index, term: lastTerm }
+  last: { index, term: lastTerm },
+  isTransfer: false
 })
 
 const roles: ReadonlyArray<readonly [string, State.State]> = [
@@ -283,7 +284,7 @@ describe("§6.2 Routing requests to the leader", () => {
 describe("§6.4 Processing read-only queries more efficiently", () => {
   it("a read is answered once a majority has confirmed the leader after it came, and not in a log entry", () => {
     const [committed] = hear(leading(), accepted("n2", 1, 1))
-    const [asked] = step(committed, { _tag: "Read", now: committed.now, read: 9 })
+    const [asked] = step(committed, { _tag: "Read", now: committed.now, read: 9, isLease: false })
     const [stale, nothing] = hear(asked, accepted("n3", 1, 1, 1))
     const [after, outputs] = hear(stale, accepted("n3", 1, 1, 2))
 
@@ -294,7 +295,7 @@ describe("§6.4 Processing read-only queries more efficiently", () => {
 
   it("a read before the own term has committed waits for it", () => {
     const leader = leading({ terms: [1, 1], term: 1 })
-    const [asked] = step(leader, { _tag: "Read", now: leader.now, read: 9 })
+    const [asked] = step(leader, { _tag: "Read", now: leader.now, read: 9, isLease: false })
     const [confirmed, nothing] = hear(asked, accepted("n2", 2, 2, 2))
     const [, outputs] = hear(confirmed, accepted("n2", 2, 3, 2))
 

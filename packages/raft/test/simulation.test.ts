@@ -3,32 +3,37 @@ import * as Models from "@effect-raft/testing/Models"
 import * as Simulation from "@effect-raft/testing/Simulation"
 import { assert, describe, it } from "@effect/vitest"
 import { Exit } from "effect"
+import * as SimulatedChanges from "./SimulatedChanges.ts"
 import * as SimulatedCluster from "./SimulatedCluster.ts"
 
-const run = (seed: number) => Simulation.run(SimulatedCluster.scenario, { seed, maxSteps: 5_000_000 })
+const options = (seed: number) => ({ seed, maxSteps: 5_000_000 })
 
-const seeds = Array.from({ length: 200 }, (_, place) => place + 1)
-const groups = Array.from({ length: 10 }, (_, place) => seeds.slice(place * 20, place * 20 + 20))
+const run = (seed: number) => Simulation.run(SimulatedCluster.scenario, options(seed))
+
+/** The first so many seeds, by twenties. */
+const groups = (count: number): ReadonlyArray<ReadonlyArray<number>> =>
+  Array.from({ length: count / 20 }, (_, group) => Array.from({ length: 20 }, (_, place) => group * 20 + place + 1))
 
 /** What a failing seed shows: enough to find it again, and how it ended. */
 const report = (seed: number, found: ReturnType<typeof run>): string =>
   `seed ${seed}, after ${found.steps} steps\n${found.trace.slice(-40).join("\n")}`
 
+/** Nothing that was acknowledged is missing, and what was seen has an order. */
+const holdsUp = (seed: number, found: ReturnType<typeof run>): void => {
+  if (found.ending._tag !== "Done" || Exit.isFailure(found.ending.exit)) {
+    return assert.fail(`${JSON.stringify(found.ending)}\n${report(seed, found)}`)
+  }
+  const { after, before, kept, operations } = found.ending.exit.value
+  assert.isAtLeast(kept, 40, report(seed, found))
+  assert.deepStrictEqual([before, after], [[], []], report(seed, found))
+  const verdict = Linearizability.check(operations, Models.keyValue<string>(""))
+  const why = verdict._tag === "NotLinearizable" ? verdict.picture : verdict._tag
+  assert.strictEqual(verdict._tag, "Linearizable", `${why}\n${report(seed, found)}`)
+}
+
 describe("three nodes whose leader is killed ten times", () => {
-  it.each(groups)("lose nothing and stay linearizable, seeds %i to …", (...group) => {
-    for (const seed of group) {
-      const found = run(seed)
-      if (found.ending._tag !== "Done" || Exit.isFailure(found.ending.exit)) {
-        assert.fail(`${JSON.stringify(found.ending)}\n${report(seed, found)}`)
-        continue
-      }
-      const { after, before, kept, operations } = found.ending.exit.value
-      assert.isAtLeast(kept, 40, report(seed, found))
-      assert.deepStrictEqual([before, after], [[], []], report(seed, found))
-      const verdict = Linearizability.check(operations, Models.keyValue<string>(""))
-      const why = verdict._tag === "NotLinearizable" ? verdict.picture : verdict._tag
-      assert.strictEqual(verdict._tag, "Linearizable", `${why}\n${report(seed, found)}`)
-    }
+  it.each(groups(200))("lose nothing and stay linearizable, seeds %i to …", (...group) => {
+    for (const seed of group) holdsUp(seed, run(seed))
   }, 120_000)
 
   it("do the same, to the last byte of the trace, when the seed is the same", () => {
@@ -40,5 +45,19 @@ describe("three nodes whose leader is killed ten times", () => {
       assert.strictEqual(second.fingerprint, first.fingerprint)
     }
     assert.notStrictEqual(run(1).fingerprint, run(2).fingerprint)
+  }, 120_000)
+})
+
+describe("nodes that come and go while the leader changes and is killed", () => {
+  it.each(groups(40))("lose nothing and stay linearizable, seeds %i to …", (...group) => {
+    const done: Array<string> = []
+    for (const seed of group) {
+      const found = Simulation.run(SimulatedChanges.scenario, options(seed))
+      holdsUp(seed, found)
+      if (found.ending._tag === "Done" && Exit.isSuccess(found.ending.exit)) done.push(...found.ending.exit.value.done)
+    }
+    for (const kind of ["AddVoter", "AddLearner", "Promote", "Demote", "Remove", "Replace", "Transfer"]) {
+      assert.isAtLeast(done.filter((each) => each === kind).length, 1, kind)
+    }
   }, 120_000)
 })

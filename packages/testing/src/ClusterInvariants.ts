@@ -7,8 +7,10 @@
  * "acknowledged before" are sentences about history. Whoever runs a cluster (a script, a simulation, a model
  * checker) tells them what happened; the first sentence that does not hold is thrown.
  */
-import { type Input, Log, type LogPosition, type Message, type Output, Quorum, type State } from "effect-raft/engine"
+import type { Input, LogPosition, Membership, Message, Output, State } from "effect-raft/engine"
+import { Log } from "effect-raft/engine"
 import type { Entry, Stored } from "./Disk.ts"
+import * as MembershipInvariants from "./MembershipInvariants.ts"
 
 /** One node, seen from outside. */
 export interface Observed {
@@ -32,14 +34,20 @@ interface Reign {
   readonly entries: ReadonlyArray<Entry>
 }
 
+/** The highest index that a leader committed by counting, and who was asked. */
+interface Counted {
+  readonly index: LogPosition.Index
+  readonly membership: Membership.Membership
+}
+
 /** Everything that later steps are held against. */
 export interface History {
   readonly reigns: Map<LogPosition.Term, Reign>
   /** What stands at a position, wherever it was seen. */
   readonly places: Map<string, Place>
   readonly committed: Array<Entry>
-  /** The highest index that a leader committed by counting. */
-  counted: LogPosition.Index
+  counted: Counted | undefined
+  readonly changes: MembershipInvariants.Changes
   readonly accepted: Map<State.Handle, Output.Accepted>
   readonly outcomes: Map<string, "resolved" | "superseded" | "refused">
   /** For each open read, what was committed when it was asked. */
@@ -52,7 +60,8 @@ export const make = (): History => ({
   reigns: new Map(),
   places: new Map(),
   committed: [],
-  counted: 0,
+  counted: undefined,
+  changes: MembershipInvariants.make(),
   accepted: new Map(),
   outcomes: new Map(),
   reads: new Map(),
@@ -129,15 +138,30 @@ const checkCommitted = (history: History, { entries, id, state }: Observed): voi
   }
 }
 
-/** Once committed by counting, an entry is on the disks of a majority for good. */
-const checkQuorum = (history: History, nodes: ReadonlyMap<LogPosition.NodeId, Observed>, of: Observed): void => {
-  if (of.state.role._tag === "Leader") history.counted = Math.max(history.counted, of.state.commit)
-  const entry = history.committed[history.counted - 1]
-  const membership = Log.membership(of.state.log)
-  if (entry === undefined || !membership.voters.every((id) => nodes.has(id))) return
-  const holders = membership.voters.filter((id) => same(nodes.get(id)?.stored.entries[history.counted - 1], entry))
-  const isSafe = Quorum.isMajority(membership, holders)
-  hold("what is committed is on the disks of a majority", isSafe, () => `${history.counted} is on ${holders.join(",")}`)
+/** Who was asked when a leader counted: what it put into its log in the same step came after, or is stricter. */
+const askedBy = ({ state: { log } }: Observed, outputs: ReadonlyArray<Output.Output>): Membership.Membership => {
+  const added = outputs.flatMap((output) => output._tag === "Write" ? output.append?.memberships ?? [] : [])
+  return log.memberships.findLast((entry) => !added.includes(entry))?.membership ?? log.boundary.membership
+}
+
+/** Once committed by counting, an entry is on the disks of a majority for good; of both, if two decided together. */
+const checkQuorum = (
+  history: History,
+  nodes: ReadonlyMap<LogPosition.NodeId, Observed>,
+  of: Observed,
+  outputs: ReadonlyArray<Output.Output>
+): void => {
+  if (of.state.role._tag === "Leader" && of.state.commit > (history.counted?.index ?? 0)) {
+    history.counted = { index: of.state.commit, membership: askedBy(of, outputs) }
+  }
+  if (history.counted === undefined) return
+  const { index, membership } = history.counted
+  const entry = history.committed[index - 1]
+  const voters = [...new Set([...membership.voters, ...membership.outgoing])]
+  if (entry === undefined || !voters.every((id) => nodes.has(id))) return
+  const holders = voters.filter((id) => same(nodes.get(id)?.stored.entries[index - 1], entry))
+  const isSafe = MembershipInvariants.canDecide(membership, holders)
+  hold("what is committed is on the disks of a majority", isSafe, () => `${index} is on ${holders.join(",")}`)
 }
 
 const settleProposal = (history: History, { _tag, batch, from, to }: Output.Resolved | Output.Superseded): void => {
@@ -155,8 +179,19 @@ const settleProposal = (history: History, { _tag, batch, from, to }: Output.Reso
   }
 }
 
-const checkOutput = (history: History, { entries, id, stored }: Observed, output: Output.Output): void => {
+const checkOutput = (history: History, { entries, id, state, stored }: Observed, output: Output.Output): void => {
   switch (output._tag) {
+    case "ChangeDone":
+    case "ChangeRefused":
+    case "ChangeUnknown":
+    case "TransferDone":
+    case "TransferFailed":
+      return MembershipInvariants.answered(
+        history.changes,
+        output,
+        history.committed,
+        history.reigns.get(state.term)?.id
+      )
     case "Accepted":
       history.accepted.set(output.batch, output)
       return
@@ -195,10 +230,14 @@ const checkOutput = (history: History, { entries, id, stored }: Observed, output
   }
 }
 
-/** Someone asks; the answer must not be older than the question. */
-export const asked = (history: History, { read }: Input.Read): void => {
-  history.reads.set(read, history.committed.length)
+/** Someone asks a node; the answer must not be older than the question. */
+export const asked = (history: History, of: LogPosition.NodeId, input: Input.Input): void => {
+  if (input._tag === "Read") history.reads.set(input.read, history.committed.length)
+  MembershipInvariants.asked(history.changes, of, input)
 }
+
+/** A node has died, and whoever waited for its answers knows it. */
+export const died = (history: History, of: LogPosition.NodeId): void => MembershipInvariants.died(history.changes, of)
 
 /** A node has taken a step, or has come into being: `outputs` is what it asked for. */
 export const stepped = (
@@ -211,7 +250,12 @@ export const stepped = (
   checkDurable(node)
   checkReign(history, node)
   checkCommitted(history, node)
-  checkQuorum(history, nodes, node)
+  MembershipInvariants.checkLog(
+    history.changes,
+    { ...node, founding: node.stored.membership },
+    history.committed.length
+  )
+  checkQuorum(history, nodes, node, outputs)
   for (const output of outputs) checkOutput(history, node, output)
 }
 

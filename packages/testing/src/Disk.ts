@@ -11,11 +11,14 @@ import type { Durability, Log, LogPosition, Membership, Output, State } from "ef
 export interface Entry {
   readonly term: LogPosition.Term
   readonly content: string
+  /** The membership that the entry puts in force, if it does. */
+  readonly membership?: Membership.Membership
 }
 
 /** What a restart finds. `entries[0]` is the entry with index 1. */
 export interface Stored {
   readonly hardState: State.HardState
+  /** The one that the cluster was founded with; later ones are in entries. */
   readonly membership: Membership.Membership
   readonly entries: ReadonlyArray<Entry>
 }
@@ -63,8 +66,19 @@ export const crash = (disk: Disk, keeping: number): Disk =>
 export const runs = (entries: ReadonlyArray<Entry>): ReadonlyArray<Log.Run> =>
   entries.flatMap(({ term }, place) => (entries[place - 1]?.term === term ? [] : [{ start: place + 1, term }]))
 
+/** The memberships that the entries put in force, as the engine keeps them. */
+export const memberships = (entries: ReadonlyArray<Entry>, previous = 0): ReadonlyArray<Log.MembershipEntry> =>
+  entries.flatMap(({ membership }, place) =>
+    membership === undefined ? [] : [{ index: previous + place + 1, membership }]
+  )
+
 /** What a node is told of its disk when it starts. */
 export const recover = ({ entries, hardState, membership }: Stored): State.Recovered => ({
   hardState,
-  log: { boundary: { index: 0, term: 0, membership }, runs: runs(entries), memberships: [], last: entries.length }
+  log: {
+    boundary: { index: 0, term: 0, membership },
+    runs: runs(entries),
+    memberships: memberships(entries),
+    last: entries.length
+  }
 })

@@ -9,10 +9,11 @@
  * log of a leader into a message.
  */
 import {
+  Describe,
   Engine,
   type Input,
   type LogPosition,
-  Membership,
+  type Membership,
   type Message,
   type Output,
   Settings,
@@ -36,7 +37,7 @@ interface Held extends Flight {
 /** Where the contents of a batch begin; a proposal begins wherever the leader puts it. */
 interface Payload {
   readonly first: LogPosition.Index | undefined
-  readonly contents: ReadonlyArray<string>
+  readonly contents: ReadonlyArray<Omit<Disk.Entry, "term">>
 }
 
 export interface Node extends ClusterInvariants.Observed {
@@ -72,7 +73,7 @@ export type Event =
 
 export interface Cluster {
   now: number
-  /** How many proposals and reads there were. */
+  /** How many proposals, reads, changes of membership and transfers there were. */
   handles: number
   /** How many messages with entries arrived; counted apart, so that what a script proposes is #1, #2, and so on. */
   arrivals: number
@@ -111,7 +112,8 @@ export const nodeOf = (cluster: Cluster, id: LogPosition.NodeId): Node => {
 /** How a node comes into the world: as if it had been running, with what it is given on its disk. */
 export interface Birth {
   readonly id: LogPosition.NodeId
-  readonly voters: ReadonlyArray<LogPosition.NodeId>
+  /** The membership that the cluster was founded with; none for a node that joins it. */
+  readonly membership: Membership.Membership
   readonly hardState: State.HardState
   readonly entries: ReadonlyArray<Disk.Entry>
   readonly commit: LogPosition.Index
@@ -127,8 +129,8 @@ const begin = (cluster: Cluster, id: string, seed: number, stored: Disk.Stored):
 }
 
 /** Adds a node. */
-export const add = (cluster: Cluster, { commit, entries, hardState, id, voters }: Birth, seed = seedOf(id)): Node => {
-  const membership = Membership.make(voters.map((voter) => ({ id: voter, address: voter })))
+export const add = (cluster: Cluster, birth: Birth, seed = seedOf(birth.id)): Node => {
+  const { commit, entries, hardState, id, membership } = birth
   const stored: Disk.Stored = { hardState, membership, entries }
   const state = { ...begin(cluster, id, seed, stored), commit, handed: commit, applied: commit }
   const disk = Disk.make(stored)
@@ -146,15 +148,29 @@ const store = (cluster: Cluster, node: Node, disk: Disk.Disk): void => {
   ClusterInvariants.stored(cluster.history, node)
 }
 
-const contentsOf = (node: Node, { batch, from, runs, to }: Output.Append): ReadonlyArray<Disk.Entry> => {
-  const termOf = (index: number) => runs.findLast((run) => run.start <= index)?.term ?? 0
+/** What a leader makes itself: the entry that opens its term, or a membership. */
+const ownContent = (node: Node, term: number, membership: Membership.Membership | undefined): Disk.Entry =>
+  membership === undefined
+    ? { term, content: `noop ${node.id}@${term}` }
+    : { term, content: `members ${Describe.members(membership)}`, membership }
+
+/** What others sent is taken from the payload, memberships too: a disk knows nothing of the engine's picture. */
+const contentsOf = (node: Node, append: Output.Append): ReadonlyArray<Disk.Entry> => {
+  const { batch, from, memberships, runs, to } = append
   const payload = batch === undefined ? undefined : node.payloads.get(batch)
   return Array.from({ length: to - from + 1 }, (_, place) => {
-    const term = termOf(from + place)
-    if (batch === undefined) return { term, content: `noop ${node.id}@${term}` }
-    const content = payload?.contents[payload.first === undefined ? place : from + place - payload.first]
-    if (content === undefined) throw new Error(`${node.id} appends ${from + place}, of which no payload came`)
-    return { term, content }
+    const index = from + place
+    const term = runs.findLast((run) => run.start <= index)?.term ?? 0
+    if (batch === undefined) {
+      return ownContent(
+        node,
+        term,
+        memberships.find((entry) => entry.index === index)?.membership
+      )
+    }
+    const content = payload?.contents[payload.first === undefined ? place : index - payload.first]
+    if (content === undefined) throw new Error(`${node.id} appends ${index}, of which no payload came`)
+    return { ...content, term }
   })
 }
 
@@ -218,6 +234,7 @@ const tryStep = (
     node.isUp = false
     node.held = []
     store(cluster, node, Disk.crash(node.disk, 0))
+    ClusterInvariants.died(cluster.history, node.id)
     cluster.observe({ _tag: "Halted", node, sentence: error instanceof Error ? error.message : String(error) })
     return undefined
   }
@@ -229,7 +246,7 @@ export const take = (cluster: Cluster, node: Node, inputs: ReadonlyArray<Input.I
   const told: Array<Output.Output> = []
   let waiting = inputs
   while (waiting.length > 0 && node.isUp) {
-    for (const input of waiting) if (input._tag === "Read") ClusterInvariants.asked(cluster.history, input)
+    for (const input of waiting) ClusterInvariants.asked(cluster.history, node.id, input)
     const outputs = tryStep(cluster, node, waiting)
     if (outputs === undefined) break
     told.push(...outputs)
@@ -248,7 +265,7 @@ export const received = (cluster: Cluster, node: Node, { entries, message }: Fli
     return { _tag: "Receive", now: cluster.now, message, batch: undefined }
   }
   const batch = ++cluster.arrivals
-  node.payloads.set(batch, { first: message.previous.index + 1, contents: entries.map(({ content }) => content) })
+  node.payloads.set(batch, { first: message.previous.index + 1, contents: entries })
   return { _tag: "Receive", now: cluster.now, message, batch }
 }
 
@@ -263,12 +280,28 @@ export const timer = (cluster: Cluster, node: Node): void => take(cluster, node,
 
 export const proposal = (cluster: Cluster, node: Node, count: number): Input.Input => {
   const batch = ++cluster.handles
-  const contents = Array.from({ length: count }, (_, place) => ClusterInvariants.contentOf(batch, place))
+  const contents = Array.from({ length: count }, (_, place) => ({ content: ClusterInvariants.contentOf(batch, place) }))
   node.payloads.set(batch, { first: undefined, contents })
   return { _tag: "Propose", now: cluster.now, batch, count }
 }
 
-export const read = (cluster: Cluster): Input.Input => ({ _tag: "Read", now: cluster.now, read: ++cluster.handles })
+export const read = (cluster: Cluster): Input.Input => ({ _tag: "Read", now: cluster.now, isLease: false, read: ++cluster.handles })
+
+export const change = (cluster: Cluster, change: Membership.Change, expected?: LogPosition.Index): Input.Input => ({
+  _tag: "ChangeMembership",
+  now: cluster.now,
+  request: ++cluster.handles,
+  change,
+  expected
+})
+
+export const transfer = (cluster: Cluster, to: LogPosition.NodeId, within: number): Input.Input => ({
+  _tag: "TransferLeadership",
+  now: cluster.now,
+  request: ++cluster.handles,
+  to,
+  deadline: cluster.now + within
+})
 
 /** The disk of a slow node gets as far as `write`. */
 export const persist = (cluster: Cluster, node: Node, write: number): void => {
@@ -283,6 +316,7 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
   node.isUp = false
   node.held = []
   store(cluster, node, Disk.crash(node.disk, keeping))
+  ClusterInvariants.died(cluster.history, node.id)
 }
 
 /** The node comes back with what its disk kept. Open reads were lost with it. */

@@ -9,18 +9,24 @@
  * same way every time. Comparing the text with what a run prints makes it a test; writing the run's text back
  * makes the next golden. A line that begins with `✗` is a broken invariant, and belongs in no golden.
  */
-import { Describe, type Message, type Output } from "effect-raft/engine"
+import { Describe, Log, type Message, type Output, type State } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
 import { commands, type Stage } from "./ScriptCommands.ts"
 import { parseArguments } from "./ScriptNotation.ts"
 
-const describe = ({ isUp, state }: EngineCluster.Node): string => `${Describe.state(state)}${isUp ? "" : " (down)"}`
+/** The membership is told when it is no longer the founding one, and a transfer while it is open. */
+const describeState = (state: State.State): string => {
+  const { log, transfer } = state
+  const members = log.memberships.length === 0 ? "" : ` members=${Describe.members(Log.membership(log))}`
+  return `${Describe.state(state)}${members}${transfer === undefined ? "" : ` transfer=${transfer.to}`}`
+}
+
+const describe = ({ isUp, state }: EngineCluster.Node): string => `${describeState(state)}${isUp ? "" : " (down)"}`
 
 const speaker = ({ state: { id, term } }: EngineCluster.Node): string => `${id}@${term}`
 
 /** What a client is told. Everything else is how it came about. */
-const isOutcome = ({ _tag }: Output.Output): boolean =>
-  ["Refused", "Resolved", "Superseded", "ReadReady", "ReadFailed"].includes(_tag)
+const isOutcome = ({ _tag }: Output.Output): boolean => !["Write", "Send", "Accepted", "Apply"].includes(_tag)
 
 /** Prints each step as one change of state and what was asked for; a message that changed nothing, as heard. */
 const printer = (stage: () => Stage) => {
@@ -28,7 +34,7 @@ const printer = (stage: () => Stage) => {
   const moved = (event: Extract<EngineCluster.Event, { readonly _tag: "Moved" }>): void => {
     const { isQuiet, print } = stage()
     const { inputs, node, outputs } = event
-    const [before, after] = [Describe.state(event.before), Describe.state(node.state)]
+    const [before, after] = [describeState(event.before), describeState(node.state)]
     if (before !== after && !isQuiet) print(`${before} ⇨ ${after}`)
     if (before === after && !isQuiet && outputs.length === 0 && node.isUp) {
       for (const input of inputs) print(`${speaker(node)} hears ${Describe.input(input)}`)

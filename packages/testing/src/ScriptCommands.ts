@@ -2,12 +2,14 @@
  * What a script can make happen: one function for each command, under the command's name.
  *
  *   settings electionTimeout=500 …      before the nodes
- *   node n1 n2 [voters= term= vote= log= commit=]
+ *   node n1 n2 [joins] [voters= term= vote= log= members= commit=]
  *   timeout n1 · tick n1 100 · wait 100
  *   deliver · deliver once · deliver together n1 · deliver|drop|duplicate|hold|release|postpone <which>
  *   settle · run 3000                   deliver everything, and let time pass meanwhile; only outcomes are told
  *   say n3@2 → n1 RequestVote last=5@1
  *   propose n1 3 · read n1
+ *   change n1 add-voter|add-learner|promote|demote|remove n4 [expected=3] · change n1 replace n1,n4 [learners=n5]
+ *   transfer n1 to n3 [within 1000]
  *   disk n1 slow|fast · persist n1 [2] · crash n1 [keeping 1] · restart n1
  *   apply n1 slow|fast · applied n1 4
  *   cut n1→n2 · isolate n1 · block n1→n2 · heal
@@ -127,16 +129,19 @@ const quietly = (stage: Stage, act: () => void): void => {
   }
 }
 
+/** The nodes of one command found a cluster together; one that joins belongs to none yet. */
 const node: Command = (stage, { options, words }) => {
-  for (const id of words) {
+  const ids = words.filter((word) => word !== "joins")
+  const voters = options.get("voters") ?? (words.includes("joins") ? "-" : ids.join(","))
+  for (const id of ids) {
     const created = EngineCluster.add(stage.cluster, {
       id,
-      voters: Notation.parseList(options.get("voters") ?? words.join(",")),
+      membership: Notation.parseMembership(voters),
       hardState: {
         term: Notation.parseNumber(options.get("term") ?? "0"),
         votedFor: options.get("vote") ?? undefined
       },
-      entries: Notation.parseEntries(options.get("log") ?? "-"),
+      entries: Notation.parseEntries(options.get("log") ?? "-", 1, options.get("members")),
       commit: Notation.parseNumber(options.get("commit") ?? "0")
     })
     stage.print(stage.describe(created))
@@ -184,6 +189,19 @@ export const commands: Readonly<Record<string, Command>> = {
   deliver,
   say,
   crash,
+  change: (stage, { options, words: [id, ...words] }) => {
+    const expected = options.get("expected")
+    const input = EngineCluster.change(
+      stage.cluster,
+      Notation.parseChange(words, options),
+      expected === undefined ? undefined : Notation.parseNumber(expected)
+    )
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
+  },
+  transfer: (stage, { words: [id, , to = "", , within = "1000"] }) => {
+    const input = EngineCluster.transfer(stage.cluster, to, Notation.parseNumber(within))
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
+  },
   timeout: (stage, { words: [id] }) => {
     const waiting = liveNode(stage, id)
     stage.cluster.now = Math.max(stage.cluster.now, Engine.deadline(waiting.state))

@@ -3,8 +3,8 @@
  *
  * Whatever cannot be understood is an error that quotes it; nothing is guessed.
  */
-import type { Log, LogPosition, Message } from "effect-raft/engine"
-import { type Entry, runs as runsOf } from "./Disk.ts"
+import { Describe, type Log, type LogPosition, Membership, type Message } from "effect-raft/engine"
+import { type Entry, memberships as membershipsOf, runs as runsOf } from "./Disk.ts"
 
 /** A command's words, with `key=value` set apart. */
 export interface Arguments {
@@ -40,15 +40,77 @@ export const parsePosition = (text: string | undefined): LogPosition.LogPosition
   return { index: parseNumber(index), term: parseNumber(term) }
 }
 
+/** Nodes whose address is their name. */
+export const members = (ids: ReadonlyArray<string>): ReadonlyArray<Membership.Member> =>
+  ids.map((id) => ({ id, address: id }))
+
+/**
+ * A membership in one word: voters, before them `outgoing&` if two are in force, after them `/learners`, with a `+`
+ * for one that is to vote: `n1,n2&n1,n2,n3/n4,n5+`.
+ */
+export const parseMembership = (text: string): Membership.Membership => {
+  const [sets = "", learning] = text.split("/")
+  const [first = "", second] = sets.split("&")
+  const learners = learning?.split(",") ?? []
+  const outgoing = second === undefined ? [] : parseList(first)
+  const voters = parseList(second ?? first)
+  const { members: sorted } = Membership.make(members([...voters, ...learners.map((id) => id.replace("+", ""))]))
+  return {
+    members: sorted,
+    voters,
+    outgoing,
+    departing: members(outgoing.filter((id) => !sorted.some((member) => member.id === id))),
+    promoting: learners.filter((id) => id.endsWith("+")).map((id) => id.replace("+", ""))
+  }
+}
+
+/** Memberships by the index of their entry: `3:n1,n2;5:n1`. */
+const parseMemberships = (text: string): ReadonlyMap<number, Membership.Membership> =>
+  new Map((text === "-" ? [] : text.split(";")).map((part) => {
+    const [index, membership] = part.split(":")
+    return [parseNumber(index), parseMembership(membership ?? "")]
+  }))
+
+/** What an operator wants: `add-voter n4`, `replace n1,n4 learners=n5`. */
+export const parseChange = (
+  [kind, id = ""]: ReadonlyArray<string>,
+  options: ReadonlyMap<string, string>
+): Membership.Change => {
+  switch (kind) {
+    case "add-voter":
+      return { _tag: "AddVoter", member: { id, address: id } }
+    case "add-learner":
+      return { _tag: "AddLearner", member: { id, address: id } }
+    case "promote":
+      return { _tag: "Promote", id }
+    case "demote":
+      return { _tag: "Demote", id }
+    case "remove":
+      return { _tag: "Remove", id }
+    case "replace": {
+      const voters = parseList(id)
+      return { _tag: "Replace", voters, members: members([...voters, ...parseList(options.get("learners") ?? "-")]) }
+    }
+    default:
+      throw new Error(`"${kind}" is no change`)
+  }
+}
+
+const entryAt = (index: number, term: number, membership: Membership.Membership | undefined): Entry =>
+  membership === undefined
+    ? { term, content: `given ${index}@${term}` }
+    : { term, content: `members ${Describe.members(membership)}`, membership }
+
 /** A log as runs, `1-4@1,5@2`. An entry that is given here is the same wherever its position is. */
-export const parseEntries = (text: string, first = 1): ReadonlyArray<Entry> => {
+export const parseEntries = (text: string, first = 1, changes = "-"): ReadonlyArray<Entry> => {
+  const memberships = parseMemberships(changes)
   const entries: Array<Entry> = []
   for (const part of parseList(text)) {
     const [range = "", term] = part.split("@")
     const [from, to = from] = range.split("-")
     for (let index = parseNumber(from); index <= parseNumber(to); index++) {
       if (index !== first + entries.length) throw new Error(`"${text}" leaves out entry ${first + entries.length}`)
-      entries.push({ term: parseNumber(term), content: `given ${index}@${term}` })
+      entries.push(entryAt(index, parseNumber(term), memberships.get(index)))
     }
   }
   return entries
@@ -59,13 +121,14 @@ const shift = (runs: ReadonlyArray<Log.Run>, by: number): ReadonlyArray<Log.Run>
 
 const parseAppend = (header: { from: string; term: number }, options: ReadonlyMap<string, string>) => {
   const previous = parsePosition(options.get("previous"))
-  const entries = parseEntries(options.get("entries") ?? "-", previous.index + 1)
+  const entries = parseEntries(options.get("entries") ?? "-", previous.index + 1, options.get("members"))
   const message: Message.AppendEntries = {
     _tag: "AppendEntries",
     ...header,
     previous,
     last: previous.index + entries.length,
     runs: shift(runsOf(entries), previous.index),
+    memberships: membershipsOf(entries, previous.index),
     commit: parseNumber(options.get("commit") ?? "0"),
     sequence: parseNumber(options.get("round") ?? "1")
   }
@@ -106,7 +169,11 @@ export const parseMessage = (
       }
     case "PreVoteReply":
       return { message: { _tag: tag, ...header, granted, round: round() }, entries: [] }
-    case "RequestVote":
+    case "RequestVote": {
+      const last = parsePosition(options.get("last"))
+      return { message: { _tag: tag, ...header, last, isTransfer: answer === "transfer" }, entries: [] }
+    }
+    case "TimeoutNow":
       return { message: { _tag: tag, ...header, last: parsePosition(options.get("last")) }, entries: [] }
     case "VoteReply":
       return { message: { _tag: tag, ...header, granted }, entries: [] }

@@ -2,16 +2,19 @@
  * A random story about a cluster, and its end.
  *
  * A seed decides everything: what is lost, repeated and overtaken, when timers fire late, which disks are slow,
- * who dies with how much on its disk. The cluster's invariants are checked after every step. Then everything
+ * who dies with how much on its disk, what operators want. The cluster's invariants are checked after every step. Then everything
  * heals, and what must come of it is checked: a leader, equal logs, and an answer to whatever was asked.
  */
-import { Chance, Engine, Settings } from "effect-raft/engine"
+import { Engine, Log, Membership, type Output, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as WalkOperator from "./WalkOperator.ts"
 
 export interface Options {
   readonly seed: number
-  /** How many nodes; three to five are enough to find most of what can be found. */
+  /** How many nodes found the cluster; three to five are enough to find most of what can be found. */
   readonly nodes: number
+  /** How many more there are that may join it. With any, operators change the membership and hand leadership over. */
+  readonly joiners?: number
   /** How many things happen before everything heals. */
   readonly steps: number
   readonly observe?: (event: EngineCluster.Event) => void
@@ -24,6 +27,9 @@ export interface Report {
   readonly resolved: number
   readonly superseded: number
   readonly crashes: number
+  /** How many changes of membership were carried out, and how many transfers. */
+  readonly changed: number
+  readonly transferred: number
 }
 
 /** Small, so that bounds are met often. */
@@ -53,33 +59,34 @@ interface Weather {
   readonly loss: number
   /** One message in so many overtakes others. */
   readonly disorder: number
+  /** Of two hundred things that happen, how many are an operator's wishes. */
+  readonly wishes: number
 }
 
-interface Walker {
+interface Walker extends WalkOperator.Chooser {
   readonly cluster: EngineCluster.Cluster
   readonly nodes: ReadonlyArray<EngineCluster.Node>
+  readonly isManaged: boolean
   weather: Weather
-  seed: Chance.Seed
   crashes: number
 }
 
-const chance = (walker: Walker, below: number): number => {
-  const [value, seed] = Chance.between(walker.seed, 0, below)
-  walker.seed = seed
-  return value
+const { chance, oneOf } = WalkOperator
+
+/** Where members change the weather is milder: a cluster that never has a leader changes nothing. */
+const forecast = (walker: Walker): Weather => {
+  const { isManaged } = walker
+  return {
+    pace: isManaged ? 20 + chance(walker, 120) : 40 + chance(walker, 250),
+    bandwidth: (isManaged ? 6 : 1) + chance(walker, 12),
+    deaths: chance(walker, 3),
+    changes: 1 + chance(walker, 4),
+    heals: (isManaged ? 3 : 1) + chance(walker, 4),
+    loss: (isManaged ? 15 : 5) + chance(walker, 60),
+    disorder: 2 + chance(walker, 10),
+    wishes: isManaged ? 4 + chance(walker, 30) : 0
+  }
 }
-
-const oneOf = <A>(walker: Walker, options: ReadonlyArray<A>): A | undefined => options[chance(walker, options.length)]
-
-const forecast = (walker: Walker): Weather => ({
-  pace: 40 + chance(walker, 250),
-  bandwidth: 1 + chance(walker, 12),
-  deaths: chance(walker, 3),
-  changes: 1 + chance(walker, 4),
-  heals: 1 + chance(walker, 4),
-  loss: 5 + chance(walker, 60),
-  disorder: 2 + chance(walker, 10)
-})
 
 const deliverOne = (walker: Walker): void => {
   const { cluster } = walker
@@ -155,10 +162,14 @@ const changeNetwork = (walker: Walker, node: EngineCluster.Node): void => {
   else walker.cluster.blocked.clear()
 }
 
+const leaders = ({ nodes }: Walker): ReadonlyArray<EngineCluster.Node> =>
+  nodes.filter(({ isUp, state }) => isUp && state.role._tag === "Leader")
+
 const happen = (walker: Walker): void => {
-  const { cluster, weather: { changes, deaths } } = walker
+  const { cluster, weather: { changes, deaths, wishes } } = walker
+  if (wishes > 0 && chance(walker, 200) < wishes) return WalkOperator.wish(walker, walker.cluster, walker.nodes)
   const kind = chance(walker, 100)
-  const node = oneOf(walker, walker.nodes)
+  const node = oneOf(walker, walker.isManaged && chance(walker, 2) === 0 ? leaders(walker) : walker.nodes)
   if (kind < 52) return deliverSome(walker)
   if (kind < 66) return passTime(walker)
   if (node === undefined) return
@@ -198,14 +209,26 @@ const expect = (sentence: string, isTrue: boolean): void => {
   if (!isTrue) throw new Error(`not so, after all has healed: ${sentence}`)
 }
 
+/** A change is finished or taken back, and whoever asked for one knows what became of it. */
+const checkChanges = ({ cluster }: Walker, { state: { log } }: EngineCluster.Node): void => {
+  const membership = Log.membership(log)
+  const { open } = cluster.history.changes
+  expect("one membership is in force", !Membership.isJoint(membership))
+  expect("learners that are to vote do", membership.promoting.length === 0)
+  expect(`every operator has an answer, and ${[...open.values()].map(({ _tag }) => _tag).join()} none`, open.size === 0)
+}
+
 /** What must come of a cluster in which nothing fails any more. */
 const checkEnd = (walker: Walker): void => {
-  const { cluster, nodes } = walker
+  const { cluster } = walker
   heal(walker, 10)
-  const leaders = nodes.filter(({ state }) => state.role._tag === "Leader")
+  const leaders = walker.nodes.filter(({ state }) => state.role._tag === "Leader")
   const leader = leaders[0]
   expect(`one node leads, not ${leaders.length}`, leaders.length === 1)
   if (leader === undefined) return
+  checkChanges(walker, leader)
+  const membership = Log.membership(leader.state.log)
+  const nodes = walker.nodes.filter(({ id }) => Membership.isMember(membership, id))
   // A proposal waits for something to be committed in its place: fill the log beyond every place that is waited for.
   const waited = Math.max(...nodes.flatMap(({ state }) => state.waiters.map(({ to }) => to)), 0)
   while (leader.state.log.last <= waited && leader.state.role._tag === "Leader") {
@@ -224,25 +247,32 @@ const checkEnd = (walker: Walker): void => {
   }
 }
 
+/** Founders who know each other, and joiners who know nobody. */
+const populate = (
+  cluster: EngineCluster.Cluster,
+  founders: number,
+  joiners: number,
+  seed: number
+): ReadonlyArray<EngineCluster.Node> => {
+  const members = Array.from({ length: founders + joiners }, (_, place) => ({ id: `n${place + 1}`, address: "" }))
+  const founding = Membership.make(members.slice(0, founders))
+  const nothing = { hardState: { term: 0, votedFor: undefined }, entries: [], commit: 0 }
+  return members.map(({ id }, place) => {
+    const membership = place < founders ? founding : Membership.none
+    return EngineCluster.add(cluster, { id, membership, ...nothing }, seed * 10 + place)
+  })
+}
+
 /** Walks to the end, or throws with the first sentence that did not hold and the seed under which it did not. */
-export const run = ({ nodes: count, observe, seed, steps }: Options): Report => {
+export const run = ({ joiners = 0, nodes: count, observe, seed, steps }: Options): Report => {
   const cluster = EngineCluster.make((event) => {
     observe?.(event)
     if (event._tag === "Halted") throw new Error(`${event.node.id} halts: ${event.sentence}`)
   })
   cluster.settings = settings
-  const voters = Array.from({ length: count }, (_, place) => `n${place + 1}`)
-  const nodes = voters.map((id, place) =>
-    EngineCluster.add(cluster, {
-      id,
-      voters,
-      hardState: { term: 0, votedFor: undefined },
-      entries: [],
-      commit: 0
-    }, seed * 10 + place)
-  )
-  const calm = { pace: 1, bandwidth: 1, deaths: 0, changes: 0, heals: 8, loss: 100, disorder: 100 }
-  const walker: Walker = { cluster, nodes, weather: calm, seed, crashes: 0 }
+  const nodes = populate(cluster, count, joiners, seed)
+  const calm = { pace: 1, bandwidth: 1, deaths: 0, changes: 0, heals: 8, loss: 100, disorder: 100, wishes: 0 }
+  const walker: Walker = { cluster, nodes, weather: calm, seed, crashes: 0, isManaged: joiners > 0 }
   walker.weather = forecast(walker)
   let step = 0
   try {
@@ -255,11 +285,14 @@ export const run = ({ nodes: count, observe, seed, steps }: Options): Report => 
     throw new Error(`seed ${seed}, step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
   const outcomes = [...cluster.history.outcomes.values()]
+  const answers = (tag: Output.Output["_tag"]) => cluster.history.changes.answers.get(tag) ?? 0
   return {
     terms: cluster.history.reigns.size,
     committed: cluster.history.committed.length,
     resolved: outcomes.filter((outcome) => outcome === "resolved").length,
     superseded: outcomes.filter((outcome) => outcome === "superseded").length,
-    crashes: walker.crashes
+    crashes: walker.crashes,
+    changed: answers("ChangeDone"),
+    transferred: answers("TransferDone")
   }
 }

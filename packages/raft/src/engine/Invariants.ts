@@ -183,8 +183,9 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
   "a leader commits by counting only what a majority has on disk, in its own term": ({ after, before }) => {
     if (!isLeader(after) || after.commit === before.commit) return true
     const { durability, id, log, role } = after
+    // What the same step put in force came after the counting, or asks more of it.
     const held = Quorum.reached(
-      Log.membership(log),
+      Log.membership(before.log),
       (voter) => voter === id ? durability.durable : role.progress.find((each) => each.id === voter)?.match ?? 0
     )
     return before.term < after.term || (held >= after.commit && Log.termAt(log, after.commit) === after.term)
@@ -211,17 +212,18 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
       === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded"))),
   "a lease is no longer than what a majority has promised, and none while leadership is handed over": (step) => {
     const { after, before, outputs } = step
-    return outputs.filter(isOf("ReadReady")).every(({ validUntil }) => {
-      if (validUntil === Number.POSITIVE_INFINITY) return true
-      const heard = isLeader(after) ? Replication.quorumDeadline(after) : Number.NEGATIVE_INFINITY
-      return validUntil <= heard && before.transfer === undefined
-    })
-  },
-  "a read is answered at or above what was committed when it came": ({ after, before, outputs }) =>
-    outputs.filter(isOf("ReadReady")).every(({ index }) =>
-      isLeader(after) && index <= after.commit
-      && index >= Math.min(before.commit, after.role.since) && index >= after.role.since
+    return !isLeader(after) || outputs.filter(isOf("ReadReady")).every(({ validUntil }) =>
+      validUntil === Number.POSITIVE_INFINITY
+      || (validUntil <= Replication.quorumDeadline(after) && before.transfer === undefined)
     )
+  },
+  "a read is answered at or above what was committed when it came": ({ after, before, outputs }) => {
+    // A leader that has voted itself out may answer with its last step.
+    const leader = isLeader(after) ? after : before
+    return outputs.filter(isOf("ReadReady")).every(({ index }) =>
+      isLeader(leader) && index <= after.commit && index >= leader.role.since
+    )
+  }
 }
 
 /** Throws, naming the first sentence that does not hold. */

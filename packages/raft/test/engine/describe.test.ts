@@ -28,7 +28,7 @@ describe("the notation", () => {
     const inputs: ReadonlyArray<Input.Input> = [
       { _tag: "Timer", now: 0 },
       { _tag: "Propose", now: 0, batch: 7, count: 2 },
-      { _tag: "Read", now: 0, read: 8 },
+      { _tag: "Read", now: 0, read: 8, isLease: false },
       { _tag: "Persisted", now: 0, write: 3 },
       { _tag: "Applied", now: 0, index: 4 },
       { _tag: "Unsent", now: 0, to: "n2", from: 5 },

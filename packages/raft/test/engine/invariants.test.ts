@@ -9,7 +9,7 @@ import {
   type Output,
   type State
 } from "effect-raft/engine"
-import { accepted, append, flushed, granted, hear, leading, node, standing, timer } from "../Nodes.ts"
+import { accepted, append, flushed, granted, hear, leading, membership, node, standing, timer } from "../Nodes.ts"
 
 const follower = node({ terms: [1, 1, 1], commit: 1 })
 const candidate = flushed(standing(node()))[0]
@@ -24,6 +24,16 @@ const role = <R extends State.Role["_tag"]>(state: State.State, tag: R): Extract
 const leads = role(leader, "Leader")
 const firstProgress = leads.progress[0]
 
+/** The same node, with memberships at these places of its log. */
+const changed = <S extends State.State>(state: S, ...memberships: ReadonlyArray<Log.MembershipEntry>): S => ({
+  ...state,
+  log: { ...state.log, memberships }
+})
+
+const same = membership(["n1", "n2", "n3"])
+const handingOver = { ...leader, transfer: { request: 1, term: 1, to: "n2", deadline: 9, isAsked: true } }
+const longer = { ...leader, log: Log.append(leader.log, [{ start: 2, term: 1 }], 3, []) }
+
 /** For each sentence about a state, a state of which it is not true. */
 const brokenStates: Readonly<Record<string, State.State>> = {
   "the log holds no term beyond the current one": { ...follower, term: 0 },
@@ -33,6 +43,10 @@ const brokenStates: Readonly<Record<string, State.State>> = {
   "a candidate or leader voted for itself": { ...candidate, votedFor: "n2" },
   "a node knows itself as leader exactly when it leads": { ...leader, leader: "n2" },
   "who may not vote does not campaign": { ...candidate, log: Log.empty() },
+  "memberships stand in order, in the log": changed(follower, { index: 2, membership: same }, {
+    index: 2,
+    membership: same
+  }),
   "a leader's log ends in its own term": { ...leader, term: 2 },
   "a leader counts no more of another's log than its own holds, and sends on after that": {
     ...leader,
@@ -80,7 +94,7 @@ const brokenSteps: Steps = {
   "within a term, a leader only appends": [
     { ...leader, log: Log.append(leader.log, [{ start: 2, term: 1 }], 2, []) },
     leader,
-    [write(1, { append: { from: 1, to: 1, runs: [], batch: undefined } })]
+    [write(1, { append: { from: 1, to: 1, runs: [], batch: undefined, memberships: [] } })]
   ],
   "what is committed stays": [
     { ...follower, commit: 3, handed: 3, applied: 3 },
@@ -90,7 +104,27 @@ const brokenSteps: Steps = {
   "the log is whole, and its terms rise": [
     follower,
     { ...follower, log: { ...follower.log, runs: [{ start: 2, term: 1 }] } },
-    [write(1, { append: { from: 3, to: 3, runs: [], batch: undefined } })]
+    [write(1, { append: { from: 3, to: 3, runs: [], batch: undefined, memberships: [] } })]
+  ],
+  "a leader changes the membership only when the last change is committed, and an entry of its own term": [
+    changed(longer, { index: 2, membership: same }),
+    changed(longer, { index: 2, membership: same }, { index: 3, membership: same }),
+    []
+  ],
+  "no two memberships follow each other whose majorities need not meet": [
+    follower,
+    changed(follower, { index: 3, membership: membership(["n1", "n2", "n3", "n4"]) }),
+    []
+  ],
+  "a truncation takes back one membership at most": [
+    changed(follower, { index: 2, membership: same }, { index: 3, membership: same }),
+    follower,
+    []
+  ],
+  "nothing is proposed to a leader that has asked another to stand": [
+    handingOver,
+    handingOver,
+    [{ _tag: "Accepted", batch: 1, from: 1, to: 1, term: 1 }]
   ],
   "a changed term or vote is persisted as it now stands": [
     follower,
@@ -132,10 +166,15 @@ const brokenSteps: Steps = {
     [{ _tag: "Superseded", batch: 1, from: 2, to: 3 }]
   ],
   "every accepted proposal has one outcome, or waits for it": [waiting, follower, []],
+  "a lease is no longer than what a majority has promised, and none while leadership is handed over": [
+    leader,
+    leader,
+    [{ _tag: "ReadReady", read: 1, index: 1, validUntil: leader.now + 10_000 }]
+  ],
   "a read is answered at or above what was committed when it came": [
     leader,
     leader,
-    [{ _tag: "ReadReady", read: 1, index: 0 }]
+    [{ _tag: "ReadReady", read: 1, index: 0, validUntil: Number.POSITIVE_INFINITY }]
   ]
 }
 

@@ -9,6 +9,7 @@ const entries = (fields: Partial<Message.AppendEntries>): Message.AppendEntries 
   previous: { term: 1, index: 2 },
   last: 5,
   runs: [{ start: 3, term: 1 }, { start: 5, term: 3 }],
+  memberships: [],
   commit: 5,
   sequence: 1,
   ...fields

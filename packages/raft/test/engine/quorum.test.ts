@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Quorum } from "effect-raft/engine"
+import { Membership, Quorum } from "effect-raft/engine"
 import { membership } from "../Nodes.ts"
 
 const nodes = ["n1", "n2", "n3", "n4", "n5"]
@@ -17,14 +17,14 @@ describe("a majority", () => {
   it("has reached the highest value that enough have reached, in whatever order they are listed", () => {
     const values: Record<string, number> = { n1: 9, n2: 2, n3: 10, n4: 1, n5: 7 }
     const reached = [nodes, nodes.toReversed(), ["n3", "n5", "n1", "n4", "n2"]].map((voters) =>
-      Quorum.reached({ members: [], voters, outgoing: [] }, (id) => values[id] ?? 0)
+      Quorum.reached({ ...Membership.none, voters }, (id) => values[id] ?? 0)
     )
 
     assert.deepStrictEqual(reached, [7, 7, 7])
   })
 
   it("is needed in both memberships while two are in force (§4.3)", () => {
-    const joint = { members: [], voters: ["n1", "n2", "n3"], outgoing: ["n3", "n4", "n5"] }
+    const joint = { ...Membership.none, voters: ["n1", "n2", "n3"], outgoing: ["n3", "n4", "n5"] }
 
     assert.isFalse(Quorum.isMajority(joint, ["n1", "n2", "n3"]))
     assert.isFalse(Quorum.isMajority(joint, ["n3", "n4", "n5"]))
