@@ -39,7 +39,7 @@ export const node = (options: Options = {}): State.State => {
   const hardState = { term: options.term ?? terms.at(-1) ?? 0, votedFor: options.vote }
   const settings = { ...Settings.defaults, ...options.settings }
   const [state] = Engine.start({ id, settings, seed, now: 0, recovered: { hardState, log: log(terms, voters) } })
-  return { ...state, commit, handed: commit, applied: commit }
+  return { ...state, commit, handed: commit, applied: commit, heardLeaderAt: Number.NEGATIVE_INFINITY }
 }
 
 export const step = (state: State.State, input: Input.Input) => Engine.step(state, input)

@@ -136,6 +136,21 @@ describe("read", () => {
       assert.deepStrictEqual(stale, Exit.succeed(1))
     })))
 
+  it.effect("by lease is answered without asking anyone, and by a leader that was cut off no longer than that", () =>
+    seeded(Effect.gen(function*() {
+      const nodes = yield* TestNodes.make()
+      const leader = yield* nodes.awaitLeader
+      yield* elapse(leader.raft.propose(bytes("a")), 500)
+      yield* nodes.network.isolate(leader.id)
+
+      const within = yield* elapse(leader.raft.read("count", { consistency: "lease" }), 1)
+      yield* TestClock.adjust(450)
+      const after = yield* elapse(Effect.flip(leader.raft.read("count", { consistency: "lease" })), 3000)
+
+      assert.deepStrictEqual(within, Exit.succeed(1))
+      assert.isTrue(Exit.isSuccess(after) && after.value._tag === "NotLeader")
+    })))
+
   it.effect("fails its own caller when the query throws, and nobody else", () =>
     seeded(Effect.gen(function*() {
       const nodes = yield* TestNodes.make()

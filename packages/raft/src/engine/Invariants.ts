@@ -212,10 +212,11 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
       === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded"))),
   "a lease is no longer than what a majority has promised, and none while leadership is handed over": (step) => {
     const { after, before, outputs } = step
-    return !isLeader(after) || outputs.filter(isOf("ReadReady")).every(({ validUntil }) =>
-      validUntil === Number.POSITIVE_INFINITY
-      || (validUntil <= Replication.quorumDeadline(after) && before.transfer === undefined)
-    )
+    return !isLeader(after) ||
+      outputs.filter(isOf("ReadReady")).every(({ validUntil }) =>
+        validUntil === Number.POSITIVE_INFINITY
+        || (validUntil <= Replication.quorumDeadline(after) && before.transfer === undefined)
+      )
   },
   "a read is answered at or above what was committed when it came": ({ after, before, outputs }) => {
     // A leader that has voted itself out may answer with its last step.
