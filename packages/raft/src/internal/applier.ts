@@ -33,9 +33,8 @@ export interface Options {
   readonly storage: Storage["Service"]
   readonly tail: Tail
   readonly proposals: Proposals
+  readonly reads: Reads
   readonly time: Time
-  readonly again: Reads["again"]
-  readonly complete: Reads["complete"]
   readonly onApplied: (index: Index) => void
 }
 
@@ -58,7 +57,7 @@ const commandsOf = (entries: Entries.Entries): ReadonlyArray<Command> => {
 const broken = (cause: unknown) => new Fatal({ reason: "StateMachine", cause })
 
 export const make = Effect.fnUntraced(function*(options: Options) {
-  const { again, complete, machine, onApplied, proposals, storage, tail, time } = options
+  const { machine, onApplied, proposals, reads, storage, tail, time } = options
   const signal = yield* Queue.dropping<true>(1)
   let handed = options.from
   let applied = options.from
@@ -91,8 +90,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       for (const question of each.questions) {
         const exit = yield* Effect.exit(machine.read(question.query, applied))
         // Now, and not before: between a look at the clock and a look at the state the node may have slept.
-        if (time.now() >= each.validUntil) again(question)
-        else complete(question, Exit.isFailure(exit) ? Exit.die(Cause.squash(exit.cause)) : exit)
+        if (time.now() >= each.validUntil) reads.again(question)
+        else reads.complete(question, Exit.isFailure(exit) ? Exit.die(Cause.squash(exit.cause)) : exit)
       }
     }
   })

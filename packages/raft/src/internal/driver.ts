@@ -14,8 +14,8 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Describe from "../engine/Describe.ts"
 import * as Engine from "../engine/Engine.ts"
 import * as Log from "../engine/Log.ts"
-import type { LogPosition, NodeId } from "../engine/LogPosition.ts"
-import { type Membership, reachable } from "../engine/Membership.ts"
+import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
+import { type Change, type Membership, reachable } from "../engine/Membership.ts"
 import type { Next } from "../engine/Next.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
@@ -26,10 +26,10 @@ import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
 import * as Inbox from "./inbox.ts"
 import * as Loop from "./loop.ts"
-import * as Operations from "./operations.ts"
+import { Operations } from "./operations.ts"
 import type { Parts } from "./outputs.ts"
 import { Proposals } from "./proposals.ts"
-import * as Reads from "./reads.ts"
+import { type Consistency, Reads } from "./reads.ts"
 import * as Sender from "./sender.ts"
 import * as Status from "./status.ts"
 import * as Supervisor from "./supervisor.ts"
@@ -95,12 +95,10 @@ const assemble = Effect.fnUntraced(function*(
     inbox.persisted(write)
   })
   const proposals = new Proposals(config, inbox.wake)
-  const reads: Reads.Reads = Reads.make(config, inbox.wake, (ready) => applier.read(ready))
-  const { again, complete } = reads
-  const { applied: onApplied } = inbox
-  const lane = { from: start.applied, machine, storage, tail, proposals, time, again, complete, onApplied }
+  const reads: Reads = new Reads(config, inbox.wake, (ready) => applier.read(ready))
+  const lane = { from: start.applied, machine, storage, tail, proposals, reads, time, onApplied: inbox.applied }
   const applier: Applier.Applier = yield* Applier.make(lane)
-  const operations = Operations.make(config, inbox.wake)
+  const operations = new Operations(config, inbox.wake)
   const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier, operations }
   return parts
 })
@@ -139,9 +137,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, timer.run], onStop)
   return {
     propose: (command: Uint8Array) => proposals.propose(command),
-    read: reads.read,
-    changeMembership: operations.change,
-    transfer: operations.transfer,
+    read: (query: unknown, consistency: Consistency) => reads.read(query, consistency),
+    changeMembership: (change: Change, expected: Index | undefined) => operations.change(change, expected),
+    transfer: (to: NodeId) => operations.transfer(to),
     fateOf: (position: LogPosition) => Effect.sync(() => Engine.fateOf(loop.state(), position)),
     status: Effect.sync(() => statusOf(loop.state(), reason())),
     // Whoever begins to listen is told what is so now, and not what was at the last change.

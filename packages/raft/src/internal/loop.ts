@@ -50,7 +50,7 @@ export const make = ([start, first]: Next, options: Options): Loop => {
     if (after.durability.durable !== state.durability.durable) tail.release(after.durability.durable)
     state = after
     for (const output of outputs) Outputs.perform(output, options, after.leader)
-    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry(), operations.expiry()))
+    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry, operations.expiry))
   }
 
   const turn = Effect.sync(() => {

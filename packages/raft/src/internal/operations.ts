@@ -27,17 +27,6 @@ interface Waiting {
 
 type Settled = ChangeDone | ChangeRefused | ChangeUnknown | TransferDone | TransferFailed
 
-export interface Operations {
-  readonly change: (change: Change, expected: Index | undefined) => Effect.Effect<Index, ChangeError>
-  readonly transfer: (to: NodeId) => Effect.Effect<NodeId, HandoverError>
-  /** What has been asked since the last turn. */
-  readonly collect: (now: number) => ReadonlyArray<Input>
-  readonly settle: (output: Settled, leader: NodeId | undefined) => void
-  readonly expire: (now: number) => void
-  readonly expiry: () => number
-  readonly stop: (fatal: Fatal) => void
-}
-
 /** An answer to a change, by what the engine says of it. */
 const changeExit = (output: Settled, leader: NodeId | undefined): Exit.Exit<Index, ChangeError> => {
   if (output._tag === "ChangeDone") return Exit.succeed(output.index)
@@ -53,74 +42,95 @@ const transferExit = (output: Settled, leader: NodeId | undefined): Exit.Exit<No
   return Exit.fail(reason === "NotLeader" ? new NotLeader({ leader }) : new TransferError({ reason }))
 }
 
-export const make = (config: Config, wake: () => void): Operations => {
-  const waiting = new Map<Handle, Waiting>()
-  let collecting: Array<(now: number) => Input> = []
-  let lastHandle: Handle = 0
-  let stopped: Fatal | undefined
+export class Operations {
+  private readonly config: Config
+  private readonly wake: () => void
+  private readonly waiting = new Map<Handle, Waiting>()
+  private collecting: Array<(now: number) => Input> = []
+  private lastHandle: Handle = 0
+  private stopped: Fatal | undefined
 
-  /** Waits for an answer to the next request. */
-  const ask = <A, E>(
+  constructor(config: Config, wake: () => void) {
+    this.config = config
+    this.wake = wake
+  }
+
+  change(change: Change, expected: Index | undefined): Effect.Effect<Index, ChangeError> {
+    return this.ask(
+      (request, now) => ({ _tag: "ChangeMembership", now, request, change, expected }),
+      changeExit,
+      new Unknown({ position: undefined })
+    )
+  }
+
+  transfer(to: NodeId): Effect.Effect<NodeId, HandoverError> {
+    const { requestTimeout } = this.config
+    return this.ask(
+      (request, now) => ({ _tag: "TransferLeadership", now, request, to, deadline: now + requestTimeout }),
+      transferExit,
+      new TransferError({ reason: "Timeout" })
+    )
+  }
+
+  /** What has been asked since the last turn. */
+  collect(now: number): ReadonlyArray<Input> {
+    const asked = this.collecting
+    this.collecting = []
+    return asked.map((input) => input(now))
+  }
+
+  settle(output: Settled, leader: NodeId | undefined): void {
+    this.end(output.request, (each) => each.settle(output, leader))
+  }
+
+  /** Gives up on what has waited too long. */
+  expire(now: number): void {
+    for (const [handle, { expiresAt }] of this.waiting) {
+      if (expiresAt <= now) this.end(handle, (each) => each.expire())
+    }
+  }
+
+  /** When the next one will have; infinity when none waits. */
+  get expiry(): number {
+    for (const { expiresAt } of this.waiting.values()) return expiresAt
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Nothing will be answered any more. */
+  stop(fatal: Fatal): void {
+    this.stopped = fatal
+    this.collect(0) // Those who have asked and were not heard yet wait like the others.
+    for (const handle of this.waiting.keys()) this.end(handle, (each) => each.stop(fatal))
+  }
+
+  /** Waits for an answer to the next request; `late` is the error when there is none in time. */
+  private ask<A, E>(
     request: (handle: Handle, now: number) => Input,
     exitOf: (output: Settled, leader: NodeId | undefined) => Exit.Exit<A, E | Fatal>,
     late: E
-  ): Effect.Effect<A, E | Fatal> =>
-    Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(stopped)
+  ): Effect.Effect<A, E | Fatal> {
+    return Effect.suspend(() => {
+      if (this.stopped !== undefined) return Effect.fail(this.stopped)
       const answer = Deferred.makeUnsafe<A, E | Fatal>()
       const complete = (exit: Exit.Exit<A, E | Fatal>) => void Deferred.doneUnsafe(answer, exit)
-      collecting.push((now) => {
-        lastHandle++
-        waiting.set(lastHandle, {
-          expiresAt: now + config.requestTimeout,
+      this.collecting.push((now) => {
+        this.lastHandle++
+        this.waiting.set(this.lastHandle, {
+          expiresAt: now + this.config.requestTimeout,
           settle: (output, leader) => complete(exitOf(output, leader)),
           expire: () => complete(Exit.fail(late)),
           stop: (fatal) => complete(Exit.fail(fatal))
         })
-        return request(lastHandle, now)
+        return request(this.lastHandle, now)
       })
-      wake()
+      this.wake()
       return Deferred.await(answer)
     })
-
-  const collect = (now: number): ReadonlyArray<Input> => {
-    const asked = collecting
-    collecting = []
-    return asked.map((input) => input(now))
   }
 
-  const end = (handle: Handle, finish: (each: Waiting) => void): void => {
-    const each = waiting.get(handle)
-    waiting.delete(handle)
+  private end(handle: Handle, finish: (each: Waiting) => void): void {
+    const each = this.waiting.get(handle)
+    this.waiting.delete(handle)
     if (each !== undefined) finish(each)
-  }
-
-  return {
-    change: (change, expected) =>
-      ask(
-        (request, now) => ({ _tag: "ChangeMembership", now, request, change, expected }),
-        changeExit,
-        new Unknown({ position: undefined })
-      ),
-    transfer: (to) =>
-      ask(
-        (request, now) => ({ _tag: "TransferLeadership", now, request, to, deadline: now + config.requestTimeout }),
-        transferExit,
-        new TransferError({ reason: "Timeout" })
-      ),
-    collect,
-    settle: (output, leader) => end(output.request, (each) => each.settle(output, leader)),
-    expire: (now) => {
-      for (const [handle, { expiresAt }] of waiting) if (expiresAt <= now) end(handle, (each) => each.expire())
-    },
-    expiry: () => {
-      for (const { expiresAt } of waiting.values()) return expiresAt
-      return Number.POSITIVE_INFINITY
-    },
-    stop: (fatal) => {
-      stopped = fatal
-      collect(0) // Those who have asked and were not heard yet wait like the others.
-      for (const handle of [...waiting.keys()]) end(handle, (each) => each.stop(fatal))
-    }
   }
 }

@@ -15,6 +15,9 @@ import type { Options as Config } from "../RaftConfig.ts"
 import { Busy, type Fatal, NotLeader, Unknown } from "../RaftError.ts"
 import type { RequestError } from "./proposals.ts"
 
+/** How fresh a read must be; see `Raft.Consistency`. */
+export type Consistency = "linearizable" | "lease" | "stale"
+
 /** One caller's question. */
 export interface Question {
   readonly query: unknown
@@ -28,114 +31,118 @@ export interface Ready {
   readonly questions: ReadonlyArray<Question>
 }
 
-export interface Reads {
-  /** Asks the leader's state machine, or this node's own as it is now. */
-  readonly read: (query: unknown, consistency: Consistency) => Effect.Effect<unknown, RequestError>
-  /** What has been asked since the last turn. */
-  readonly collect: (now: number) => ReadonlyArray<Input>
-  readonly ready: (output: ReadReady) => void
-  readonly failed: (output: ReadFailed, leader: NodeId | undefined) => void
-  /** Asks again, without a lease: that had ended when the answer was there. */
-  readonly again: (question: Question) => void
-  /** Answers a question, once. */
-  readonly complete: (question: Question, exit: Exit.Exit<unknown, RequestError>) => void
-  readonly expire: (now: number) => void
-  readonly expiry: () => number
-  readonly stop: (fatal: Fatal) => void
-}
-
-/** How fresh a read must be; see `Raft.Consistency`. */
-export type Consistency = "linearizable" | "lease" | "stale"
-
+/** Questions that were asked of the engine together. */
 interface Round {
   readonly questions: ReadonlyArray<Question>
   readonly expiresAt: number
 }
 
-export const make = (config: Config, wake: () => void, onReady: (ready: Ready) => void): Reads => {
-  // Rounds stay until all their questions are answered or it is too late, wherever they are by then.
-  const rounds = new Map<Handle, Round>()
-  let collecting: Array<Question> = []
-  let collectingByLease: Array<Question> = []
-  let lastHandle: Handle = 0
-  let open = 0
-  let stopped: Fatal | undefined
+const isOpen = ({ answer }: Question): boolean => !Deferred.isDoneUnsafe(answer)
 
-  const complete = (question: Question, exit: Exit.Exit<unknown, RequestError>): void => {
-    if (Deferred.isDoneUnsafe(question.answer)) return
-    open--
+export class Reads {
+  private readonly config: Config
+  private readonly wake: () => void
+  private readonly onReady: (ready: Ready) => void
+  /** Rounds stay until all their questions are answered or it is too late, wherever they are by then. */
+  private readonly rounds = new Map<Handle, Round>()
+  private collecting: Array<Question> = []
+  private collectingByLease: Array<Question> = []
+  private lastHandle: Handle = 0
+  private open = 0
+  private stopped: Fatal | undefined
+
+  constructor(config: Config, wake: () => void, onReady: (ready: Ready) => void) {
+    this.config = config
+    this.wake = wake
+    this.onReady = onReady
+  }
+
+  /** Asks the leader's state machine, or this node's own as it is now. */
+  read(query: unknown, consistency: Consistency): Effect.Effect<unknown, RequestError> {
+    return Effect.suspend(() => {
+      if (this.stopped !== undefined) return Effect.fail(this.stopped)
+      const { heartbeatInterval, maxRequests } = this.config
+      if (this.open >= maxRequests) return Effect.fail(new Busy({ retryAfter: heartbeatInterval }))
+      const question: Question = { query, answer: Deferred.makeUnsafe() }
+      this.open++
+      if (consistency === "stale") {
+        this.onReady({ index: 0, validUntil: Number.POSITIVE_INFINITY, questions: [question] })
+      } else this.enqueue(question, consistency)
+      return Deferred.await(question.answer)
+    })
+  }
+
+  /** What has been asked since the last turn: one input for all who want the same. */
+  collect(now: number): ReadonlyArray<Input> {
+    const asked = this.collecting
+    const askedByLease = this.collectingByLease
+    if (asked.length > 0) this.collecting = []
+    if (askedByLease.length > 0) this.collectingByLease = []
+    return [...this.begin(asked, false, now), ...this.begin(askedByLease, true, now)]
+  }
+
+  ready({ index, read, validUntil }: ReadReady): void {
+    const round = this.rounds.get(read)
+    if (round !== undefined) this.onReady({ index, validUntil, questions: round.questions })
+  }
+
+  failed({ read }: ReadFailed, leader: NodeId | undefined): void {
+    const round = this.rounds.get(read)
+    this.rounds.delete(read)
+    if (round !== undefined) this.fail(round.questions, new NotLeader({ leader }))
+  }
+
+  /** Asks again, without a lease: that had ended when the answer was there. */
+  again(question: Question): void {
+    if (isOpen(question)) this.enqueue(question, "linearizable")
+  }
+
+  /** Answers a question, once. */
+  complete(question: Question, exit: Exit.Exit<unknown, RequestError>): void {
+    if (!isOpen(question)) return
+    this.open--
     Deferred.doneUnsafe(question.answer, exit)
   }
 
-  const fail = (questions: ReadonlyArray<Question>, error: RequestError): void =>
-    questions.forEach((question) => complete(question, Exit.fail(error)))
-
-  const ask = (query: unknown, consistency: Consistency): Effect.Effect<unknown, RequestError> => {
-    if (stopped !== undefined) return Effect.fail(stopped)
-    if (open >= config.maxRequests) return Effect.fail(new Busy({ retryAfter: config.heartbeatInterval }))
-    const question: Question = { query, answer: Deferred.makeUnsafe() }
-    open++
-    if (consistency === "stale") {
-      onReady({ index: 0, validUntil: Number.POSITIVE_INFINITY, questions: [question] })
-    } else {
-      ;(consistency === "lease" ? collectingByLease : collecting).push(question)
-      wake()
+  /** Gives up on what has waited too long. */
+  expire(now: number): void {
+    for (const [handle, { expiresAt, questions }] of this.rounds) {
+      if (questions.some(isOpen) && expiresAt > now) return
+      this.rounds.delete(handle)
+      this.fail(questions, new Unknown({ position: undefined }))
     }
-    return Deferred.await(question.answer)
   }
 
-  /** One round for all who want the same. */
-  const begin = (questions: ReadonlyArray<Question>, isLease: boolean, now: number): ReadonlyArray<Input> => {
+  /** When the next round will have waited too long; infinity when none waits. */
+  get expiry(): number {
+    for (const { expiresAt } of this.rounds.values()) return expiresAt
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Nothing will be answered any more. */
+  stop(fatal: Fatal): void {
+    this.stopped = fatal
+    for (const { questions } of this.rounds.values()) this.fail(questions, fatal)
+    this.fail([...this.collecting, ...this.collectingByLease], fatal)
+    this.rounds.clear()
+    this.collecting = []
+    this.collectingByLease = []
+  }
+
+  private enqueue(question: Question, consistency: "linearizable" | "lease"): void {
+    const queue = consistency === "lease" ? this.collectingByLease : this.collecting
+    queue.push(question)
+    this.wake()
+  }
+
+  private begin(questions: ReadonlyArray<Question>, isLease: boolean, now: number): ReadonlyArray<Input> {
     if (questions.length === 0) return []
-    lastHandle++
-    rounds.set(lastHandle, { questions, expiresAt: now + config.requestTimeout })
-    return [{ _tag: "Read", now, read: lastHandle, isLease }]
+    this.lastHandle++
+    this.rounds.set(this.lastHandle, { questions, expiresAt: now + this.config.requestTimeout })
+    return [{ _tag: "Read", now, read: this.lastHandle, isLease }]
   }
 
-  return {
-    read: (query, consistency) => Effect.suspend(() => ask(query, consistency)),
-    collect: (now) => {
-      const inputs = [...begin(collecting, false, now), ...begin(collectingByLease, true, now)]
-      if (inputs.length > 0) {
-        collecting = []
-        collectingByLease = []
-      }
-      return inputs
-    },
-    ready: ({ index, read, validUntil }) => {
-      const round = rounds.get(read)
-      if (round !== undefined) onReady({ index, validUntil, questions: round.questions })
-    },
-    again: (question) => {
-      if (Deferred.isDoneUnsafe(question.answer)) return
-      collecting.push(question)
-      wake()
-    },
-    failed: ({ read }, leader) => {
-      const round = rounds.get(read)
-      rounds.delete(read)
-      if (round !== undefined) fail(round.questions, new NotLeader({ leader }))
-    },
-    complete,
-    expire: (now) => {
-      for (const [handle, { expiresAt, questions }] of rounds) {
-        const isOpen = questions.some((question) => !Deferred.isDoneUnsafe(question.answer))
-        if (isOpen && expiresAt > now) return
-        rounds.delete(handle)
-        fail(questions, new Unknown({ position: undefined }))
-      }
-    },
-    expiry: () => {
-      for (const { expiresAt } of rounds.values()) return expiresAt
-      return Number.POSITIVE_INFINITY
-    },
-    stop: (fatal) => {
-      stopped = fatal
-      for (const { questions } of rounds.values()) fail(questions, fatal)
-      fail([...collecting, ...collectingByLease], fatal)
-      rounds.clear()
-      collecting = []
-      collectingByLease = []
-    }
+  private fail(questions: ReadonlyArray<Question>, error: RequestError): void {
+    for (const question of questions) this.complete(question, Exit.fail(error))
   }
 }
