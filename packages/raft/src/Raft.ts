@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
+import type { Explanation } from "./engine/Explain.ts"
 import type { Index, LogPosition, NodeId } from "./engine/LogPosition.ts"
 import * as Membership from "./engine/Membership.ts"
 import type { Fate } from "./engine/State.ts"
@@ -98,6 +99,11 @@ export class Raft extends Context.Service<Raft, {
    * if `to` may not vote; this node then goes on leading.
    */
   readonly transfer: (to: NodeId) => Effect.Effect<NodeId, NotLeader | TransferError | Fatal>
+  /**
+   * Why there is no leader, or why entry `index` (the last one, unless said otherwise) is not committed: in sentences and
+   * in numbers, as far as this node knows.
+   */
+  readonly explain: (index?: Index) => Effect.Effect<Explanation>
   /** What became of the entry at a position, for instance that of an `Unknown`. Only what is committed decides. */
   readonly fateOf: (position: LogPosition) => Effect.Effect<Fate>
   /** What the node says of itself now. */
@@ -139,6 +145,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency),
     changeMembership: (change, { expected } = {}) => node.changeMembership(change, expected),
     transfer: node.transfer,
+    explain: (index) => node.explain(index),
     fateOf: node.fateOf,
     status: node.status,
     changes: node.changes,

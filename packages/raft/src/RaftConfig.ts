@@ -17,6 +17,8 @@ import * as Settings from "./engine/Settings.ts"
  * @since 0.1.0
  */
 export interface Options extends Settings.Settings {
+  /** How long the disk may be busy with one write before a leader hands over, and a follower no longer stands. */
+  readonly maxDiskStall: number
   /** How long `propose` and `read` wait before they fail with `Unknown`. */
   readonly requestTimeout: number
   /** How many requests may wait for an answer; beyond that they are refused with `Busy`. */
@@ -41,6 +43,7 @@ export interface Options extends Settings.Settings {
  */
 export const defaults: Options = {
   ...Settings.defaults,
+  maxDiskStall: 1000,
   requestTimeout: 5000,
   maxRequests: 16384,
   maxRequestBytes: 16 * 1024 * 1024,
@@ -59,6 +62,7 @@ const fields = [
   "maxEntriesInFlight",
   "maxEntriesOutstanding",
   "maxEntriesApplying",
+  "maxDiskStall",
   "requestTimeout",
   "maxRequests",
   "maxRequestBytes",
@@ -159,6 +163,7 @@ export const layerConfig: Layer.Layer<never, ConfigError | Config.ConfigError> =
     maxEntriesInFlight: orDefault("maxEntriesInFlight"),
     maxEntriesOutstanding: orDefault("maxEntriesOutstanding"),
     maxEntriesApplying: orDefault("maxEntriesApplying"),
+    maxDiskStall: orDefault("maxDiskStall"),
     requestTimeout: orDefault("requestTimeout"),
     maxRequests: orDefault("maxRequests"),
     maxRequestBytes: orDefault("maxRequestBytes"),

@@ -192,6 +192,35 @@ describe("a node", () => {
       assert.strictEqual(next.applied.at(-1), "d")
     })))
 
+  it.effect("hands over when its disk does not answer, and everyone goes on", () =>
+    seeded(Effect.gen(function*() {
+      let stuck = ""
+      const nodes = yield* TestNodes.make({
+        storage: (id, storage) => ({
+          ...storage,
+          write: (writes) => Effect.andThen(id === stuck ? Effect.sleep(10_000) : Effect.void, storage.write(writes))
+        })
+      })
+      const leader = yield* nodes.awaitLeader
+      yield* elapse(leader.raft.propose(bytes("a")), 100)
+
+      stuck = leader.id
+      const waiting = yield* Effect.forkChild(leader.raft.propose(bytes("b")), { startImmediately: true })
+      yield* TestClock.adjust(2500)
+
+      const others = nodes.running().filter((node) => node.id !== leader.id)
+      const next = yield* nodes.until(Effect.gen(function*() {
+        for (const node of others) if ((yield* node.raft.status).role === "leader") return Option.some(node)
+        return Option.none()
+      }))
+      assert.isTrue(Exit.isSuccess(yield* elapse(next.raft.propose(bytes("c")), 500)))
+      assert.deepStrictEqual(next.applied, ["a", "b", "c"])
+      stuck = ""
+      yield* TestClock.adjust(20_000)
+      yield* Fiber.await(waiting)
+      assert.deepStrictEqual(leader.applied, ["a", "b", "c"])
+    })))
+
   it.effect("stops itself when its state machine throws", () =>
     seeded(Effect.gen(function*() {
       const nodes = yield* TestNodes.make({

@@ -158,6 +158,8 @@ export const input = (input: Input): string => {
       return `change #${input.request}: ${input.change._tag}`
     case "TransferLeadership":
       return `transfer #${input.request} to ${input.to}`
+    case "DiskStalled":
+      return input.isStalled ? "the disk does not answer" : "the disk answers again"
     case "Unsent":
       return `unsent to ${input.to} from ${input.from}`
   }

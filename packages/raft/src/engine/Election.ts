@@ -4,6 +4,7 @@
 import * as Chance from "./Chance.ts"
 import * as Log from "./Log.ts"
 import * as LogPosition from "./LogPosition.ts"
+import type { NodeId } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import type { PreVoteReply, RequestPreVote, RequestVote, TimeoutNow, VoteReply } from "./Message.ts"
 import { flow, type Next, next, send, write } from "./Next.ts"
@@ -17,17 +18,24 @@ import type { Candidate, Leader, PreCandidate, State } from "./State.ts"
 export const hearsLeader = (state: State): boolean =>
   state.role._tag === "Leader" || state.now < state.heardLeaderAt + state.settings.electionTimeout
 
-/** Nothing was heard of a leader for too long. Who may not vote may not lead either, and waits on. */
+/**
+ * Nothing was heard of a leader for too long. Who may not vote may not lead either, and waits on; so does whoever has a
+ * disk that does not answer, for it could not lead.
+ */
 export const onTimer = (state: State): Next => {
   if (state.now < state.electionDeadline) return next(state)
   const waiting = Roles.awaitLeader({ ...state, leader: undefined })
-  return Roles.mayStand(waiting) ? askFirst(waiting) : next(waiting)
+  return Roles.mayStand(waiting) && !state.isStalled ? askFirst(waiting) : next(waiting)
 }
 
 /** Asks the others whether an election could be won. Its own answer is yes. */
 const askFirst = (state: State): Next => {
   const [round, seed] = Chance.draw(state.seed)
-  const asking: State<PreCandidate> = { ...state, seed, role: { _tag: "PreCandidate", round, granted: [state.id] } }
+  const asking: State<PreCandidate> = {
+    ...state,
+    seed,
+    role: { _tag: "PreCandidate", round, granted: [state.id], refused: [] }
+  }
   const last = Log.lastPosition(state.log)
   const questions = Membership.others(Log.membership(state.log), state.id).map((id) =>
     send(asking, id, { _tag: "RequestPreVote", from: state.id, term: state.term, last, round })
@@ -47,9 +55,15 @@ export const onRequestPreVote = (state: State, message: RequestPreVote): Next =>
 }
 
 export const onPreVoteReply = (state: State<PreCandidate>, message: PreVoteReply): Next => {
-  const counts = message.granted && message.round === state.role.round && !state.role.granted.includes(message.from)
-  if (!counts) return next(state)
+  if (message.round !== state.role.round || state.role.granted.includes(message.from)) return next(state)
+  if (!message.granted) return next(noteRefusal(state, message.from))
   return standIfWelcome({ ...state, role: { ...state.role, granted: [...state.role.granted, message.from] } })
+}
+
+/** Changes nothing but what this node can tell of itself. */
+const noteRefusal = <R extends PreCandidate | Candidate>(state: State<R>, from: NodeId): State => {
+  const refused = [...state.role.refused.filter((each) => each.from !== from), { from, at: state.now }]
+  return { ...state, role: { ...state.role, refused } }
 }
 
 const standIfWelcome = (state: State): Next =>
@@ -64,7 +78,7 @@ const stand = (state: State, isTransfer: boolean): Next => {
     term: state.term + 1,
     votedFor: state.id,
     leader: undefined,
-    role: { _tag: "Candidate", granted: [] }
+    role: { _tag: "Candidate", granted: [], refused: [] }
   }
   const [voted, written] = write(candidate, { hardState: true })
   const last = Log.lastPosition(state.log)
@@ -99,7 +113,8 @@ export const onRequestVote = (state: State, message: RequestVote): Next => {
 }
 
 export const onVoteReply = (state: State<Candidate>, message: VoteReply): Next => {
-  if (!message.granted || state.role.granted.includes(message.from)) return next(state)
+  if (state.role.granted.includes(message.from)) return next(state)
+  if (!message.granted) return next(noteRefusal(state, message.from))
   return next({ ...state, role: { ...state.role, granted: [...state.role.granted, message.from] } })
 }
 

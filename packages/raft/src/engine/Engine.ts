@@ -47,6 +47,7 @@ export const start = ({ bootstrap, id, now, recovered, seed, settings }: Start):
     applied: log.boundary.index,
     waiters: [],
     transfer: undefined,
+    isStalled: false,
     role: Roles.follower,
     seed,
     now,

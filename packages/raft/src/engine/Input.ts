@@ -76,6 +76,12 @@ export interface TransferLeadership extends At {
   readonly deadline: number
 }
 
+/** The disk has been busy with one write for too long, or is no longer. */
+export interface DiskStalled extends At {
+  readonly _tag: "DiskStalled"
+  readonly isStalled: boolean
+}
+
 export type Input =
   | Timer
   | Receive
@@ -86,3 +92,4 @@ export type Input =
   | Unsent
   | ChangeMembership
   | TransferLeadership
+  | DiskStalled

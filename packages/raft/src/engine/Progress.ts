@@ -22,6 +22,8 @@ export interface Progress {
   readonly acknowledged: number
   /** The newest round it was sent. */
   readonly told: number
+  /** What it refused last, for whoever asks why: the entry that did not fit, and when. */
+  readonly refused: { readonly index: Index; readonly at: number } | undefined
   /** The commit index it was last told. */
   readonly toldCommit: Index
   /** Set when the member was removed: it is served until it knows, or until there was time enough (§4.2.2). */
@@ -54,6 +56,7 @@ export const begin = (id: NodeId, last: Index, now: number): Progress => ({
   heardAt: now,
   acknowledged: 0,
   told: 0,
+  refused: undefined,
   toldCommit: 0,
   removal: undefined,
   round: undefined

@@ -156,7 +156,11 @@ const advanceProgress = (progress: Progress.Progress, match: Index): Progress.Pr
 const retreat = (state: State, progress: Progress.Progress, reply: AppendReply): Progress.Progress => {
   const isOld = progress.mode === "probe" ? reply.match !== progress.next - 1 : reply.match >= progress.next
   if (isOld || reply.match <= progress.match) return progress
-  return Progress.probe(progress, Log.agreement(state.log, Math.min(reply.last, reply.match - 1), reply.runs) + 1)
+  const refused = { index: reply.match, at: state.now }
+  return Progress.probe(
+    { ...progress, refused },
+    Log.agreement(state.log, Math.min(reply.last, reply.match - 1), reply.runs) + 1
+  )
 }
 
 /** What was not sent is not on its way: wait for the next heartbeat, then go on from there. */

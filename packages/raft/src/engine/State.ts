@@ -23,12 +23,20 @@ export interface PreCandidate {
   readonly _tag: "PreCandidate"
   readonly round: number
   readonly granted: ReadonlyArray<NodeId>
+  readonly refused: ReadonlyArray<Refusal>
+}
+
+/** Someone said no; kept for whoever asks why. */
+export interface Refusal {
+  readonly from: NodeId
+  readonly at: number
 }
 
 /** Stands for election in its term (§3.4). Its own vote counts once it is durable. */
 export interface Candidate {
   readonly _tag: "Candidate"
   readonly granted: ReadonlyArray<NodeId>
+  readonly refused: ReadonlyArray<Refusal>
 }
 
 /** Reads that wait for a majority to confirm that this node still leads (§6.4). */
@@ -120,6 +128,8 @@ export interface State<out R extends Role = Role> {
   readonly applied: Index
   readonly waiters: ReadonlyArray<Waiter>
   readonly transfer: Transfer | undefined
+  /** The disk has not finished a write for too long: this node should not lead. */
+  readonly isStalled: boolean
   readonly role: R
   readonly seed: Seed
   /** The latest time an input carried. */

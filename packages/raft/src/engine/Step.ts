@@ -8,7 +8,7 @@
 import * as Commit from "./Commit.ts"
 import * as Durability from "./Durability.ts"
 import * as Election from "./Election.ts"
-import type { Applied, Input, Persisted, Receive } from "./Input.ts"
+import type { Applied, DiskStalled, Input, Persisted, Receive } from "./Input.ts"
 import { isConsistent, type Message } from "./Message.ts"
 import { flow, halt, type Next, next, send } from "./Next.ts"
 import * as Outcome from "./Outcome.ts"
@@ -30,7 +30,7 @@ export type MessageTable = {
   }
 }
 /** The inputs that mean something else in each role; the rest is alike in all. */
-type RoleInput = Exclude<Input, Receive | Persisted | Applied>
+type RoleInput = Exclude<Input, Receive | Persisted | Applied | DiskStalled>
 export type InputTable = {
   readonly [I in RoleInput["_tag"]]: {
     readonly [R in Role["_tag"]]: OnInput<Tagged<Role, R>, Tagged<Input, I>>
@@ -183,6 +183,7 @@ export const react = (state: State, input: Input): Next => {
   if (input._tag === "Receive") return onReceive(current, input)
   if (input._tag === "Persisted") return onPersisted(current, input)
   if (input._tag === "Applied") return onApplied(current, input)
+  if (input._tag === "DiskStalled") return next({ ...current, isStalled: input.isStalled })
   return dispatchInput(current, input)
 }
 
@@ -193,6 +194,7 @@ export const settle: (state: State) => Next = flow(
   Reconfiguration.proceed,
   Outcome.resolve,
   Read.confirm,
+  Transfer.evade,
   Transfer.proceed,
   Replication.flush,
   Commit.handOver,

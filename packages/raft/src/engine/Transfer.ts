@@ -10,6 +10,7 @@ import * as Log from "./Log.ts"
 import * as Membership from "./Membership.ts"
 import { type Next, next, send } from "./Next.ts"
 import type { Output, TransferRefusal } from "./Output.ts"
+import type { Progress } from "./Progress.ts"
 import { isLeader, type Leader, type State } from "./State.ts"
 
 const failed = (request: number, reason: TransferRefusal): Output => ({ _tag: "TransferFailed", request, reason })
@@ -25,6 +26,35 @@ export const onTransferLeadership = (state: State<Leader>, { deadline, request, 
   const transfer = { request, term: state.term, to, deadline, isAsked: false }
   return next({ ...state, transfer }, ...earlier)
 }
+
+/**
+ * A node whose disk does not answer can lead only in name: it hands over, unasked, to whoever has most of the log on a
+ * disk that works. Its own entries reach the others without its disk.
+ */
+export const evade = (state: State): Next => {
+  if (!isLeader(state) || !state.isStalled || state.transfer !== undefined) return next(state)
+  const { electionTimeout } = state.settings
+  const { voters } = Log.membership(state.log)
+  const alive = state.role.progress.filter(({ heardAt, id }) =>
+    voters.includes(id) && state.now - heardAt < electionTimeout
+  )
+  const best = alive.reduce<Progress | undefined>(
+    (best, each) => best === undefined || each.match > best.match ? each : best,
+    undefined
+  )
+  if (best === undefined) return next(state)
+  const transfer = {
+    request: nobody,
+    term: state.term,
+    to: best.id,
+    deadline: state.now + electionTimeout,
+    isAsked: false
+  }
+  return next({ ...state, transfer })
+}
+
+/** The handle of a transfer that nobody waits for. */
+const nobody = 0
 
 /** Asks the successor once its log is as long as ours, on its disk; sees who leads afterwards; gives up in time. */
 export const proceed = (state: State): Next => {

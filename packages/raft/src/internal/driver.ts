@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Describe from "../engine/Describe.ts"
 import * as Engine from "../engine/Engine.ts"
+import * as Explain from "../engine/Explain.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
 import { type Change, type Membership, reachable } from "../engine/Membership.ts"
@@ -90,7 +91,7 @@ const assemble = Effect.fnUntraced(function*(
   const { maxHeldMessages, maxMessageBytes } = config
   const { unsent } = inbox
   const sender = yield* Sender.make({ maxHeldMessages, maxMessageBytes, storage, tail, connection, unsent })
-  const writer = yield* Writer.make(storage, (write) => {
+  const writer = yield* Writer.make(storage, time, (write) => {
     sender.release(write)
     inbox.persisted(write)
   })
@@ -124,7 +125,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     yield* SubscriptionRef.set(status, statusOf(after, undefined))
   })
   const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(after) : undefined
-  const loop = Loop.make(start, { ...parts, time, timer, onTurn })
+  const loop = Loop.make(start, { ...parts, time, timer, maxDiskStall: config.maxDiskStall, onTurn })
   yield* connection.setMembers(reachable(Log.membership(start[0].log)))
 
   const onStop = Effect.fnUntraced(function*(reason: Fatal) {
@@ -140,6 +141,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     read: (query: unknown, consistency: Consistency) => reads.read(query, consistency),
     changeMembership: (change: Change, expected: Index | undefined) => operations.change(change, expected),
     transfer: (to: NodeId) => operations.transfer(to),
+    explain: (index: Index | undefined) => Effect.sync(() => Explain.explain(loop.at(time.now()), index)),
     fateOf: (position: LogPosition) => Effect.sync(() => Engine.fateOf(loop.state(), position)),
     status: Effect.sync(() => statusOf(loop.state(), reason())),
     // Whoever begins to listen is told what is so now, and not what was at the last change.

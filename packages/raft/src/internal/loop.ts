@@ -22,18 +22,29 @@ import type { Timer } from "./timer.ts"
 export interface Options extends Outputs.Parts {
   readonly time: Time
   readonly timer: Timer
+  /** How long the disk may be busy with one batch before the node is told, in milliseconds. */
+  readonly maxDiskStall: number
   /** Told after each turn, with the state before it. */
   readonly onTurn: (before: State, after: State) => Effect.Effect<void> | undefined
 }
 
 export interface Loop {
   readonly state: () => State
+  /** The state as it would be if it were asked something now. */
+  readonly at: (now: number) => State
   readonly run: Effect.Effect<never, Fatal>
 }
 
+/** When the disk will have been busy for too long. */
+const stallDeadline = ({ maxDiskStall, writer }: Options): number =>
+  (writer.busySince() ?? Number.POSITIVE_INFINITY) + maxDiskStall
+
 /** Everything that has come since the last turn, in the order in which it must be heard. */
-const gather = (state: State, now: number, { inbox, operations, proposals, reads }: Options): ReadonlyArray<Input> => {
+const gather = (state: State, now: number, options: Options): ReadonlyArray<Input> => {
+  const { inbox, operations, proposals, reads } = options
   const inputs: Array<Input> = inbox.drain(now)
+  const isStalled = now >= stallDeadline(options)
+  if (isStalled !== state.isStalled) inputs.push({ _tag: "DiskStalled", now, isStalled })
   for (const input of proposals.collect(now)) inputs.push(input)
   for (const input of reads.collect(now)) inputs.push(input)
   for (const input of operations.collect(now)) inputs.push(input)
@@ -50,7 +61,9 @@ export const make = ([start, first]: Next, options: Options): Loop => {
     if (after.durability.durable !== state.durability.durable) tail.release(after.durability.durable)
     state = after
     for (const output of outputs) Outputs.perform(output, options, after.leader)
-    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry, operations.expiry))
+    // A stall that is known already need not wake the loop again: the end of the write will.
+    const stall = after.isStalled ? Number.POSITIVE_INFINITY : stallDeadline(options)
+    timer.set(Math.min(Engine.deadline(after), proposals.expiry, reads.expiry, operations.expiry, stall))
   }
 
   const turn = Effect.sync(() => {
@@ -74,6 +87,7 @@ export const make = ([start, first]: Next, options: Options): Loop => {
 
   return {
     state: () => state,
+    at: (now) => ({ ...state, now: Math.max(now, state.now) }),
     // What the engine throws is a broken invariant: nothing that it asked for was carried out.
     run: Effect.catchDefect(run, (cause) => Effect.fail(new Fatal({ reason: "Invariant", cause })))
   }

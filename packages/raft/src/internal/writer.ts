@@ -8,20 +8,25 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { WriteId } from "../engine/Durability.ts"
 import type { Storage, StorageError, StorageWrite } from "../Storage.ts"
+import type { Time } from "./time.ts"
 
 export interface Writer {
   readonly push: (write: WriteId, change: StorageWrite) => void
+  /** Since when the disk has been busy with one batch; undefined while it rests. */
+  readonly busySince: () => number | undefined
   readonly run: Effect.Effect<never, StorageError>
 }
 
 export const make = Effect.fnUntraced(function*(
   storage: Storage["Service"],
+  time: Time,
   onPersisted: (write: WriteId) => void
 ) {
   const signal = yield* Queue.dropping<true>(1)
   let waiting: Array<StorageWrite> = []
   let newest: WriteId = 0
   let failed = false
+  let busySince: number | undefined
 
   const writeAll = Effect.suspend(() => {
     if (waiting.length === 0 || failed) return Effect.void
@@ -29,8 +34,10 @@ export const make = Effect.fnUntraced(function*(
     const write = newest
     waiting = []
     failed = true // Until the disk has said otherwise.
+    busySince = time.now()
     return Effect.map(storage.write(changes), () => {
       failed = false
+      busySince = undefined
       onPersisted(write)
     })
   })
@@ -41,6 +48,7 @@ export const make = Effect.fnUntraced(function*(
       waiting.push(change)
       Queue.offerUnsafe(signal, true)
     },
+    busySince: () => busySince,
     run: Queue.take(signal).pipe(
       Effect.andThen(Effect.uninterruptible(writeAll)),
       Effect.forever({ disableYield: true }),
