@@ -62,8 +62,9 @@ export type Verdict<State, Action, Result> =
   | { readonly _tag: "Undecided"; readonly key: string | undefined }
 
 /**
- * Judges a history. Time grows with its length and with what is concurrent on one key; with `isRead` and `isBlind` a
- * register or key-value history takes time close to linear, whatever is unknown in it.
+ * Judges a history. Time grows with its length and with what is concurrent on one key. To find an order is quick also
+ * for a long history; to be sure that there is none can take very long where thousands of operations on one key come
+ * with hundreds of unknown ones, or dozens are concurrent. Use more keys there, or shorter histories.
  *
  * @category checking
  * @since 0.1.0

@@ -1,11 +1,12 @@
 /**
  * What a system is supposed to do, one action after the other: a reducer.
  *
- * The two hints make the checker fast and may be left out. A wrong hint makes it wrong, so each says exactly what it
+ * The three hints make the checker fast and may be left out. A wrong hint makes it wrong, so each says exactly what it
  * claims. When in doubt, leave it out: the answer stays the same, it only takes longer.
  *
  * @since 0.1.0
  */
+import type { Operation } from "./Operation.ts"
 
 /**
  * @category models
@@ -28,4 +29,12 @@ export interface Model<State, Action, Result> {
   readonly isRead?: (action: Action, result: Result | undefined) => boolean
   /** A hint: neither the answer nor the state afterwards depends on the state before. A write; a delete. */
   readonly isBlind?: (action: Action) => boolean
+  /**
+   * A hint: in this history of one key, two actions of unknown outcome are interchangeable if their kind is the same:
+   * none of the operations that return at `moment` or later, or never, can tell which of them took effect. Without it:
+   * if their JSON is the same.
+   */
+  readonly kindOf?: (
+    history: ReadonlyArray<Operation<Action, Result>>
+  ) => (action: Action, moment: number) => string
 }

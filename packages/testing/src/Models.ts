@@ -5,6 +5,7 @@
  */
 import * as Equal from "effect/Equal"
 import type { Model } from "./Model.ts"
+import type { Operation } from "./Operation.ts"
 
 /**
  * @category models
@@ -44,8 +45,34 @@ export const register = <Value>(
     }
   },
   isRead: (action, result) => action._tag === "Read" || (action._tag === "CompareAndSet" && result === false),
-  isBlind: (action) => action._tag === "Write"
+  isBlind: (action) => action._tag === "Write",
+  kindOf
 })
+
+/** A value that nobody will read or ask for is any other such value: it says only that the one before it is gone. */
+const kindOf = <Value>(
+  history: ReadonlyArray<Operation<RegisterAction<Value>, RegisterResult<Value>>>
+): (action: RegisterAction<Value>, moment: number) => string => {
+  const lastMention = new Map<string, number>()
+  const mention = (value: unknown, moment: number) => {
+    const text = JSON.stringify(value)
+    lastMention.set(text, Math.max(moment, lastMention.get(text) ?? moment))
+  }
+  for (const { action, outcome, returned = Number.POSITIVE_INFINITY } of history) {
+    const isAnswered = outcome._tag === "Ok"
+    if (action._tag === "CompareAndSet") mention(action.from, isAnswered ? returned : Number.POSITIVE_INFINITY)
+    if (action._tag === "Read" && isAnswered) mention(outcome.result, returned)
+  }
+  const value = (of: Value, moment: number) => {
+    const text = JSON.stringify(of)
+    return (lastMention.get(text) ?? -1) >= moment ? text : "unseen"
+  }
+  return (action, moment) => {
+    if (action._tag === "Read") return "read"
+    if (action._tag === "Write") return value(action.value, moment)
+    return `${JSON.stringify(action.from)} to ${value(action.to, moment)}`
+  }
+}
 
 /**
  * @category models

@@ -16,8 +16,6 @@ export interface Call<Action, Result> {
   readonly answer: { readonly result: Result } | undefined
   readonly isRead: boolean
   readonly isBlind: boolean
-  /** Unknown calls with the same kind are interchangeable once both have begun. */
-  readonly kind: string
 }
 
 /** The return of a call: the last moment at which it may take its place. */
@@ -33,6 +31,8 @@ export interface Calls<Action, Result> {
   readonly stages: ReadonlyArray<Stage<Action, Result>>
   /** In the order in which they began. */
   readonly unknown: ReadonlyArray<Call<Action, Result>>
+  /** Unknown calls that have begun are interchangeable from a moment on if they are of the same kind then. */
+  readonly kindOf: (action: Action, moment: number) => string
 }
 
 /** The state after the call, if the answer fits. */
@@ -57,6 +57,7 @@ export const prepare = <State, Action, Result>(
   operations: ReadonlyArray<Operation<Action, Result>>
 ): Calls<Action, Result> => {
   const bits = freeBits()
+  const kindOf = model.kindOf?.(operations) ?? ((action: Action) => JSON.stringify(action))
   const moments = momentsOf(operations)
   const calls = new Map<Operation<Action, Result>, Call<Action, Result>>()
   const open = new Set<Call<Action, Result>>()
@@ -78,7 +79,7 @@ export const prepare = <State, Action, Result>(
       open.add(call)
     }
   }
-  return { stages, unknown }
+  return { stages, unknown, kindOf }
 }
 
 const callOf = <State, Action, Result>(
@@ -91,8 +92,7 @@ const callOf = <State, Action, Result>(
   const answer = outcome._tag === "Ok" ? { result: outcome.result } : undefined
   const isRead = model.isRead?.(action, answer?.result) ?? false
   if (isRead && answer === undefined) return undefined
-  const kind = answer === undefined ? JSON.stringify(action) : ""
-  const call = { operation, bit: takeBit(), answer, isRead, isBlind: false, kind }
+  const call = { operation, bit: takeBit(), answer, isRead, isBlind: false }
   // A blind call with an answer that it never gives can be placed nowhere, and so is not one to hide behind another.
   const isBlind = !isRead && (model.isBlind?.(action) ?? false) && place(model, model.initial, call) !== undefined
   return { ...call, isBlind }

@@ -3,7 +3,7 @@
  *
  * It walks over the returns. When a call falls due and has no place yet, it is placed now, possibly after other open
  * calls that make it fit (just-in-time linearisation, after Wing & Gong and Lowe). Where that leads nowhere it goes back
- * to the last choice, on a stack of its own: no recursion, however long the history. Four rules keep it small. All are
+ * to the last choice, on a stack of its own: no recursion, however long the history. Five rules keep it small. All are
  * exact: none of them changes the verdict.
  *
  * - A read is placed as soon as it fits. It changes nothing, so it can be in no one's way.
@@ -14,6 +14,8 @@
  *   neither read nor blind. Whoever looks later can have it placed later, when it falls due at the latest.
  * - Having come to a stage in a state, with more calls settled and fewer used up, covers every other way to come to
  *   it in that state: what was possible there is possible here.
+ * - Unknown calls that nothing still to come can tell apart are interchangeable: one of them is tried, and which of them
+ *   were used makes no difference between two positions.
  *
  * Nobody may assume that the first way found is the true one.
  */
@@ -81,6 +83,7 @@ export const search = <State, Action, Result>(
   const stack: Array<Choice<State, Action, Result>> = []
   let furthest: Furthest<State, Action, Result> = { stage: -1, placed: undefined, states: new Map() }
   let visited = 0
+  let hasRetreated = false
 
   let position: Position<State, Action, Result> | undefined = beginning(model)
   while (true) {
@@ -89,7 +92,7 @@ export const search = <State, Action, Result>(
       if (at.stage === calls.stages.length) return { _tag: "Order" }
       if (at.stage > furthest.stage) furthest = { stage: at.stage, placed: at.placed, states: new Map() }
       if (at.stage === furthest.stage) furthest.states.set(identify(at.state), at.state)
-      if (!seen(at)) {
+      if (!seen(hasRetreated ? canonical(calls, at) : at)) {
         visited = visited + 1
         if (visited > maxStates) return { _tag: "Exhausted" }
         stack.push({ at, last: undefined, others: undefined, isBegun: false })
@@ -98,7 +101,10 @@ export const search = <State, Action, Result>(
     const choice = stack.at(-1)
     if (choice === undefined) return none(calls, furthest)
     position = nextOf(model, calls, choice)
-    if (position === undefined) stack.pop()
+    if (position === undefined) {
+      stack.pop()
+      hasRetreated = true
+    }
   }
 }
 
@@ -151,6 +157,31 @@ const seenBefore = <State, Action, Result>(identify: (state: State) => string | 
     known.push(position)
     return false
   }
+}
+
+/**
+ * Which of several interchangeable calls were used is all the same: as if it had been those that began first. It takes
+ * a look at every unknown call, so a search that goes straight through does without.
+ */
+const canonical = <State, Action, Result>(
+  { kindOf, stages, unknown }: Calls<Action, Result>,
+  position: Position<State, Action, Result>
+): Position<State, Action, Result> => {
+  const stage = stages[position.stage]
+  const moment = stage?.due.operation.returned ?? Number.POSITIVE_INFINITY
+  const firstUnused = new Map<string, Array<bigint>>()
+  let { used } = position
+  for (let place = 0; place < (stage?.unknown ?? 0); place++) {
+    const call = unknown[place]
+    if (call === undefined) continue
+    const kind = kindOf(call.operation.action, moment)
+    const free = firstUnused.get(kind) ?? []
+    firstUnused.set(kind, free)
+    const instead = (used & call.bit) === 0n ? undefined : free.shift()
+    if (instead !== undefined) used = (used & ~call.bit) | instead
+    if ((used & call.bit) === 0n) free.push(call.bit)
+  }
+  return { ...position, used }
 }
 
 const covers = <State, Action, Result>(
@@ -261,16 +292,19 @@ const looksAt = <State, Action, Result>(
 
 /** The calls that change something, have begun and are not used up; of unknown calls of a kind, one is enough. */
 const candidatesAt = <State, Action, Result>(
-  { unknown }: Calls<Action, Result>,
-  { open, unknown: begun }: Stage<Action, Result>,
+  { kindOf, unknown }: Calls<Action, Result>,
+  { due, open, unknown: begun }: Stage<Action, Result>,
   { used }: Position<State, Action, Result>
 ): ReadonlyArray<Call<Action, Result>> => {
   const candidates = open.filter((call) => !call.isRead && (used & call.bit) === 0n)
   const kinds = new Set<string>()
+  const moment = due.operation.returned ?? Number.POSITIVE_INFINITY
   for (let place = 0; place < begun; place++) {
     const call = unknown[place]
-    if (call === undefined || (used & call.bit) !== 0n || kinds.has(call.kind)) continue
-    kinds.add(call.kind)
+    if (call === undefined || (used & call.bit) !== 0n) continue
+    const kind = kindOf(call.operation.action, moment)
+    if (kinds.has(kind)) continue
+    kinds.add(kind)
     candidates.push(call)
   }
   return candidates
