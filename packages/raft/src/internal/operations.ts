@@ -53,6 +53,12 @@ const transferExit = (output: Settled, leader: NodeId | undefined): Exit.Exit<No
   return Exit.fail(reason === "NotLeader" ? new NotLeader({ leader }) : new TransferError({ reason }))
 }
 
+/** They expire in the order in which they were asked. */
+const firstExpiry = (waiting: ReadonlyMap<Handle, Waiting>): number => {
+  for (const { expiresAt } of waiting.values()) return expiresAt
+  return Number.POSITIVE_INFINITY
+}
+
 export const make = (config: Config, wake: () => void): Operations => {
   const waiting = new Map<Handle, Waiting>()
   let collecting: Array<(now: number) => Input> = []
@@ -113,14 +119,11 @@ export const make = (config: Config, wake: () => void): Operations => {
     expire: (now) => {
       for (const [handle, { expiresAt }] of waiting) if (expiresAt <= now) end(handle, (each) => each.expire())
     },
-    expiry: () => {
-      for (const { expiresAt } of waiting.values()) return expiresAt
-      return Number.POSITIVE_INFINITY
-    },
+    expiry: () => firstExpiry(waiting),
     stop: (fatal) => {
       stopped = fatal
       collect(0) // Those who have asked and were not heard yet wait like the others.
-      for (const handle of [...waiting.keys()]) end(handle, (each) => each.stop(fatal))
+      for (const handle of waiting.keys()) end(handle, (each) => each.stop(fatal))
     }
   }
 }
