@@ -37,14 +37,16 @@ Which rule hears what, in which role. A dash means that it comes too late to mat
 \`packages/raft/src/engine\`, the tables in \`Step.ts\`.
 
 Before a message reaches the table, the term rule (§3.3) is applied: an older term is not heard and its sender is
-told, a newer one is adopted first. Pre-vote stands outside it, and a candidate is not heard while the leader is.
+told, a newer one is adopted first. Pre-vote stands outside it, and a candidate is not heard while the leader is, unless
+the leader asked it to stand.
 
 ${table(Step.onMessage, "message")}
 
 ${table(Step.onInput, "input")}
 
-After every batch of inputs: votes are counted, the commit index advances, proposals and reads get their outcome,
-members get what they have not been sent, and the state machine gets what is committed and durable.
+After every batch of inputs: votes are counted, the commit index advances, a change of membership takes its next step,
+proposals and reads get their outcome, a transfer of leadership goes on, members get what they have not been sent, the
+state machine gets what is committed and durable, and a leader that was removed steps down.
 `
 
 const list = (sentences: ReadonlyArray<string>): string => sentences.map((sentence) => `- ${sentence}`).join("\n")

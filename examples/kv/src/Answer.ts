@@ -5,6 +5,7 @@
  * `_tag`, named by what the caller may conclude; `ofError` is the one place where errors of Raft become answers.
  */
 import { Data, type Stream } from "effect"
+import type { MembershipError, TransferError } from "effect-raft/RaftError"
 import type { RequestError } from "effect-raft/Replicated"
 
 export interface Answer {
@@ -45,6 +46,8 @@ export const keyNotFound = tagged(404, "KeyNotFound")
 
 export const casMismatch = (actual: string | null): Answer => tagged(409, "CasMismatch", { actual })
 
+export const memberNotFound = tagged(404, "MemberNotFound")
+
 /** A leader is not known, or the node has stopped itself. */
 export const unhealthy = (detail: string): Answer => tagged(503, "Unhealthy", { detail })
 
@@ -71,9 +74,16 @@ const unknown = tagged(504, "Unknown")
 
 const fatal = tagged(500, "Fatal")
 
+const ofMembership = ({ detail, reason }: MembershipError): Answer =>
+  tagged(reason === "Invalid" ? 400 : 409, "MembershipError", { reason, detail })
+
+const transferStatus = { NotVoter: 400, Superseded: 409, Timeout: 504 } as const
+
+const ofTransfer = ({ reason }: TransferError): Answer => tagged(transferStatus[reason], "TransferError", { reason })
+
 /** `placeOf` says where a node's clients go, if that is known. */
 export const ofError = (
-  error: RequestError | Refusal,
+  error: RequestError | MembershipError | TransferError | Refusal,
   placeOf: (id: string) => Place | undefined
 ): Answer => {
   switch (error._tag) {
@@ -85,6 +95,10 @@ export const ofError = (
       return busy(error.retryAfter)
     case "Unknown":
       return unknown
+    case "MembershipError":
+      return ofMembership(error)
+    case "TransferError":
+      return ofTransfer(error)
     case "Fatal":
       return fatal
   }

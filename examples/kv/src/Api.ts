@@ -8,6 +8,7 @@ import { type Cause, Effect, Option, Result, Schema, Stream } from "effect"
 import type * as Raft from "effect-raft/Raft"
 import type * as Replicated from "effect-raft/Replicated"
 import { Buffer } from "node:buffer"
+import { Admin, type Failure as AdminFailure } from "./Admin.ts"
 import * as Answer from "./Answer.ts"
 import { Events } from "./Events.ts"
 import { type Exchange, Intake } from "./Intake.ts"
@@ -36,13 +37,14 @@ export interface Parts {
   readonly peers: Peers
 }
 
-type Failure = Replicated.RequestError | Answer.Refusal
+type Failure = Replicated.RequestError | AdminFailure
 
 type Handler = (route: Route.Route, exchange: Exchange) => Effect.Effect<Answer.Answer, Failure>
 
 const handler = ({ kv, peers, raft }: Parts): Handler => {
   const intake = new Intake(maxIntakeBytes)
   const events = new Events(raft, peers)
+  const admin = new Admin(raft, intake)
 
   const put = (key: string) => (value: string) => Effect.map(kv.Put({ key, value }), Answer.json)
   const cas = (key: string) => (body: string) =>
@@ -68,6 +70,11 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
         return events.watch
       case "Page":
         return Effect.succeed(Page.answer)
+      case "AddMember":
+      case "Promote":
+      case "Remove":
+      case "Transfer":
+        return admin.handle(route, exchange)
     }
   }
 }

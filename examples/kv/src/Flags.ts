@@ -4,13 +4,16 @@
 import * as Address from "@effect-raft/transport/Address"
 import { Result } from "effect"
 import { Buffer } from "node:buffer"
-import { clusterName, type Member } from "./Node.ts"
+import type { Member } from "./Node.ts"
 
 export interface Serve {
   readonly _tag: "Serve"
   readonly id: string
-  readonly members: ReadonlyArray<Member>
-  /** This node's own place among the members. */
+  /** The cluster's name. */
+  readonly cluster: string
+  /** Those who found the cluster; undefined for a node that waits to be added. */
+  readonly founders: ReadonlyArray<Member> | undefined
+  /** Where the other nodes find this one. */
   readonly listen: string
   readonly http: Address.Address
   /** Where the files are; undefined keeps everything in memory. */
@@ -35,7 +38,12 @@ export const usage = `Three nodes on this machine, until Ctrl-C:
 One node:
 
   main.ts serve --id n1 --data DIR --http 127.0.0.1:8101 \\
-    --cluster n1=127.0.0.1:7101,n2=127.0.0.1:7102,n3=127.0.0.1:7103 [--storage file|memory]
+    --cluster n1=127.0.0.1:7101,n2=127.0.0.1:7102,n3=127.0.0.1:7103 \\
+    [--name kv] [--storage file|memory]
+
+One more node, which waits to be added (POST /admin/members):
+
+  main.ts serve --join --id n4 --data DIR --http 127.0.0.1:8104 --cluster n4=127.0.0.1:7104 [--name kv]
 `
 
 type Parsed<A> = Result.Result<A, string>
@@ -43,7 +51,7 @@ type Parsed<A> = Result.Result<A, string>
 type Values = ReadonlyMap<string, string>
 
 const known = {
-  serve: ["--id", "--data", "--http", "--cluster", "--storage"],
+  serve: ["--id", "--data", "--http", "--cluster", "--storage", "--name", "--join"],
   start: ["--data", "--raft-port", "--http-port"]
 } as const
 
@@ -63,6 +71,9 @@ export const parse = (args: ReadonlyArray<string>): Parsed<Command> => {
   }
 }
 
+/** Flags that stand alone. */
+const switches: ReadonlyArray<string> = ["--join"]
+
 /** `--flag value` or `--flag=value`, each at most once. */
 const valuesOf = (args: ReadonlyArray<string>, flags: ReadonlyArray<string>): Parsed<Values> => {
   const values = new Map<string, string>()
@@ -70,7 +81,9 @@ const valuesOf = (args: ReadonlyArray<string>, flags: ReadonlyArray<string>): Pa
     const [argument = "", flag = argument, assigned] = /^(--[^=]*)=(.*)$/s.exec(args[place] ?? "") ?? [args[place]]
     if (!flags.includes(flag)) return Result.fail(`${flag} is no flag of this command`)
     if (values.has(flag)) return Result.fail(`${flag} is given twice`)
-    const value = assigned ?? args[++place]
+    const isSwitch = switches.includes(flag)
+    if (isSwitch && assigned !== undefined) return Result.fail(`${flag} takes no value`)
+    const value = isSwitch ? "yes" : assigned ?? args[++place]
     if (value === undefined || value === "") return Result.fail(`${flag} needs a value`)
     values.set(flag, value)
   }
@@ -89,19 +102,25 @@ const serve = (values: Values): Parsed<Serve> =>
     const http = yield* addressOf("--http", yield* required(values, "--http"))
     const self = members.find((member) => member.id === id)
     if (self === undefined) return yield* Result.fail(`--id ${id} is not in --cluster`)
+    const joins = values.has("--join")
+    if (joins && members.length > 1) return yield* Result.fail("with --join, --cluster names this node alone")
+    const cluster = values.get("--name") ?? "kv"
+    if (Buffer.byteLength(cluster) > maxNameBytes) {
+      return yield* Result.fail(`--name is longer than ${maxNameBytes} bytes`)
+    }
     const storage = values.get("--storage") ?? "file"
     if (storage !== "file" && storage !== "memory") {
       return yield* Result.fail(`--storage is file or memory, not ${storage}`)
     }
     const directory = storage === "memory" ? undefined : yield* required(values, "--data")
-    return { _tag: "Serve", id, members, listen: self.address, http, directory }
+    return { _tag: "Serve", id, cluster, founders: joins ? undefined : members, listen: self.address, http, directory }
   })
 
 const addressOf = (flag: string, text: string): Parsed<Address.Address> =>
   Result.fromNullishOr(Address.parse(text), () => `${flag} ${text} is not host:port`)
 
-/** A cluster's name is made of its members, and a name has so many bytes at most. */
-const maxClusterBytes = 255
+/** Longer names cannot be sent to the other nodes. */
+const maxNameBytes = 255
 
 const membersOf = (text: string): Parsed<ReadonlyArray<Member>> =>
   Result.gen(function*() {
@@ -119,11 +138,12 @@ const membersOf = (text: string): Parsed<ReadonlyArray<Member>> =>
       if (members.some((member) => member.address === address)) {
         return yield* Result.fail(`--cluster has ${address} twice`)
       }
+      if (Buffer.byteLength(id) > maxNameBytes) {
+        return yield* Result.fail(`a name in --cluster is longer than ${maxNameBytes} bytes`)
+      }
       members.push({ id, address })
     }
-    return Buffer.byteLength(clusterName(members)) > maxClusterBytes
-      ? yield* Result.fail(`--cluster is longer than ${maxClusterBytes} bytes`)
-      : members
+    return members
   })
 
 const start = (values: Values): Parsed<Start> =>

@@ -21,26 +21,25 @@ export interface Member {
 
 export interface Options {
   readonly id: string
-  readonly members: ReadonlyArray<Member>
+  /** The cluster's name: nodes of others are not listened to. */
+  readonly cluster: string
+  /** Those who found the cluster, the same for each of them; undefined for a node that waits to be added. */
+  readonly founders: ReadonlyArray<Member> | undefined
   /** Where clients find it; port 0 takes any that is free. */
   readonly http: Address
 }
-
-/** A cluster goes by the names and addresses of those who founded it, so that no node ends up in another one. */
-export const clusterName = (members: ReadonlyArray<Member>): string =>
-  members.map(({ address, id }) => `${id}=${address}`).sort().join()
 
 /** The largest command is a CAS with both its values escaped, and some words around them. */
 const limits = RaftConfig.layer({ maxCommandBytes: Api.maxCasBytes + 64 * 1024 })
 
 /** Starts a node that runs until the scope closes. Answers where its clients go, and how to wait for its end. */
-export const start = Effect.fnUntraced(function*({ http, id, members }: Options) {
+export const start = Effect.fnUntraced(function*({ cluster, founders, http, id }: Options) {
   // First the address, then the disk: a node that cannot serve leaves nothing behind.
   const listener = yield* Listener.listen(http)
   const layer = Kv.layer({
     id,
-    cluster: clusterName(members),
-    bootstrap: { members },
+    cluster,
+    bootstrap: founders === undefined ? undefined : { members: founders },
     attributes: Peers.attributes(listener.address)
   })
   const services = yield* Layer.build(Layer.provide(layer, Layer.orDie(limits)))

@@ -21,6 +21,13 @@ export type Route =
   | { readonly _tag: "Health" }
   | { readonly _tag: "Events" }
   | { readonly _tag: "Page" }
+  | Admin
+
+/** What operators ask for. With `expected`, only if the membership in force is still that of this entry of the log. */
+export type Admin =
+  | { readonly _tag: "AddMember"; readonly expected: number | undefined }
+  | { readonly _tag: "Promote" | "Remove"; readonly id: string; readonly expected: number | undefined }
+  | { readonly _tag: "Transfer" }
 
 type Consistency = "linearizable" | "stale"
 
@@ -37,6 +44,7 @@ export const parse = (method: string, target: string): Parsed => {
   const query = mark < 0 ? "" : local.slice(mark + 1)
   const page = pages.get(path)
   if (page !== undefined) return method === "GET" ? Result.succeed(page) : Result.fail(Answer.methodNotAllowed(["GET"]))
+  if (path.startsWith("/admin/")) return admin(method, path, query)
   if (path === "/kv") return method === "GET" ? list(query) : Result.fail(Answer.methodNotAllowed(["GET"]))
   const [found, segment = "", cas] = /^\/kv\/([^/]*)(\/cas)?$/.exec(path) ?? []
   if (found === undefined) return Result.fail(Answer.notFound)
@@ -75,6 +83,30 @@ const list = (query: string): Parsed =>
           ? Result.fail(Answer.tooLarge("the prefix", maxKeyBytes))
           : Result.succeed({ _tag: "List", prefix, consistency }))
   )
+
+const only = (allowed: string, method: string, route: Parsed): Parsed =>
+  method === allowed ? route : Result.fail(Answer.methodNotAllowed([allowed]))
+
+const admin = (method: string, path: string, query: string): Parsed => {
+  const expected = expectedOf(query)
+  if (path === "/admin/members") {
+    return only("POST", method, Result.map(expected, (expected) => ({ _tag: "AddMember", expected })))
+  }
+  if (path === "/admin/transfer") return only("POST", method, Result.succeed({ _tag: "Transfer" }))
+  const [found, segment = "", promote] = /^\/admin\/members\/([^/]+)(\/promote)?$/.exec(path) ?? []
+  const id = decode(segment)
+  if (found === undefined) return Result.fail(Answer.notFound)
+  if (id === undefined) return refuse("the id is not percent-encoded UTF-8")
+  const _tag = promote === undefined ? "Remove" : "Promote"
+  const route = Result.map(expected, (expected) => ({ _tag, id, expected }) as const)
+  return only(_tag === "Remove" ? "DELETE" : "POST", method, route)
+}
+
+const expectedOf = (query: string): Result.Result<number | undefined, Answer.Answer> =>
+  Result.flatMap(parameter(query, "expected"), (text) => {
+    if (text === undefined) return Result.succeed(undefined)
+    return /^\d{1,15}$/.test(text) ? Result.succeed(Number(text)) : refuse("expected is an index of the log")
+  })
 
 const keyOf = (segment: string): Result.Result<string, Answer.Answer> => {
   const key = decode(segment)

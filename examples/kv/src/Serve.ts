@@ -8,19 +8,25 @@ import { FileStorage } from "@effect-raft/storage"
 import { TcpTransport } from "@effect-raft/transport"
 import { Console, Effect, Layer } from "effect"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
+import { Storage } from "effect-raft/Storage"
 import type * as Flags from "./Flags.ts"
 import * as Node from "./Node.ts"
+import * as Ownership from "./Ownership.ts"
 import * as Quit from "./Quit.ts"
 
 /** Runs the node until it stops itself. */
 export const serve = Effect.fnUntraced(
-  function*({ http, id, members }: Flags.Serve) {
-    const node = yield* Node.start({ id, members, http })
+  function*({ cluster, founders, http, id }: Flags.Serve) {
+    const node = yield* Node.start({ id, cluster, founders, http })
     yield* Console.log(`${id} serves http://${node.http}`)
     return yield* Effect.flip(node.stopped)
   },
-  (node, { directory, listen }) => {
-    const storage = directory === undefined ? MemoryStorage.layer : FileStorage.layer({ directory })
+  (node, flags) => {
+    const { cluster, directory, founders, id, listen } = flags
+    const disk = directory === undefined ? MemoryStorage.layer : FileStorage.layer({ directory })
+    const claim = { id, cluster, address: listen, founders }
+    const guarded = Effect.map(Storage, (storage) => Ownership.guard(storage, directory ?? "memory", claim))
+    const storage = Layer.provide(Layer.effect(Storage, guarded), disk)
     return node.pipe(Effect.provide([storage, Layer.orDie(TcpTransport.layer({ listen }))]))
   },
   Effect.scoped,

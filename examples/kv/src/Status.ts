@@ -13,7 +13,7 @@ export const print = (status: Raft.RaftStatus): string =>
     commit: status.commit,
     applied: status.applied,
     last: status.last,
-    members: status.members.map(({ address, id }) => ({ id, address }))
+    members: status.members.map(({ address, id, role }) => ({ id, address, role }))
   })
 
 export const health = ({ leader, stopped }: Raft.RaftStatus): Answer.Answer => {

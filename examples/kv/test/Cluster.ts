@@ -9,6 +9,8 @@ import * as Node from "../src/Node.ts"
 import { request, until } from "./Client.ts"
 
 export interface Options {
+  /** Nodes that found nothing, and wait to be added. */
+  readonly joining?: ReadonlyArray<string>
   /** What stands between a node and its disk. */
   readonly storage?: (storage: Storage["Service"]) => Storage["Service"]
 }
@@ -19,18 +21,24 @@ const http = { host: "127.0.0.1", port: 0 }
 export const start = Effect.fnUntraced(function*(ids: ReadonlyArray<string>, options: Options = {}) {
   const network = MemoryNetwork.make()
   const members = ids.map((id) => ({ id, address: id }))
-  const { storage = (storage: Storage["Service"]) => storage } = options
+  const { joining = [], storage = (storage: Storage["Service"]) => storage } = options
   const ground = Layer.mergeAll(
     Layer.effect(Storage, Effect.suspend(() => Effect.map(MemoryStorage.make(MemoryStorage.makeDisk()), storage))),
     Layer.provide(MemoryNetwork.layerTransport, Layer.succeed(MemoryNetwork.MemoryNetwork, network))
   )
   const nodes = yield* Effect.forEach(
-    ids,
+    [...ids, ...joining],
     (id) =>
       Effect.flatMap(
         Layer.build(Layer.fresh(ground)),
         (services) =>
-          Effect.map(Effect.provideContext(Node.start({ id, members, http }), services), (node) => ({ id, ...node }))
+          Effect.map(
+            Effect.provideContext(
+              Node.start({ id, cluster: "kv", founders: ids.includes(id) ? members : undefined, http }),
+              services
+            ),
+            (node) => ({ id, ...node })
+          )
       )
   )
   return { network, nodes }

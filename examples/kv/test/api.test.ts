@@ -182,7 +182,7 @@ describe("status, health and the page", () => {
       const status: Readonly<Record<string, number>> = JSON.parse(text)
 
       const { applied, commit, last, term } = status
-      const members = [{ id: "n1", address: "n1" }]
+      const members = [{ id: "n1", address: "n1", role: "voter" }]
       assert.deepStrictEqual(Object(status), {
         id: "n1",
         role: "leader",

@@ -29,7 +29,15 @@ describe("the command line", () => {
   it("is taken apart as it is documented", () => {
     const members = [1, 2, 3].map((n) => ({ id: `n${n}`, address: `127.0.0.1:710${n}` }))
     const http = { host: "127.0.0.1", port: 8101 }
-    const expected = { _tag: "Serve", id: "n1", members, listen: "127.0.0.1:7101", http, directory: "DIR" }
+    const expected = {
+      _tag: "Serve",
+      id: "n1",
+      cluster: "kv",
+      founders: members,
+      listen: "127.0.0.1:7101",
+      http,
+      directory: "DIR"
+    }
 
     assert.deepStrictEqual(Object(Flags.parse(serve({}))).success, expected)
     assert.deepStrictEqual(Object(Flags.parse(serve({ "--storage": "file" }))).success, expected)
@@ -37,6 +45,11 @@ describe("the command line", () => {
       ...expected,
       directory: undefined
     })
+    assert.deepStrictEqual(Object(Flags.parse(serve({ "--name": "shop" }))).success, { ...expected, cluster: "shop" })
+    assert.deepStrictEqual(
+      Object(Flags.parse([...serve({ "--cluster": "n1=127.0.0.1:7101" }), "--join"])).success,
+      { ...expected, founders: undefined }
+    )
     assert.deepStrictEqual(Object(Flags.parse(["start", "--data=x=y"])).success, {
       _tag: "Start",
       directory: "x=y",
@@ -66,7 +79,11 @@ describe("the command line", () => {
     [serve({ "--cluster": "n1=127.0.0.1:0" }), "127.0.0.1:0 has no port"],
     [serve({ "--cluster": `${three},n1=127.0.0.1:7104` }), "--cluster has n1 twice"],
     [serve({ "--cluster": `${three},n4=127.0.0.1:7101` }), "--cluster has 127.0.0.1:7101 twice"],
-    [serve({ "--cluster": `n1=${"h".repeat(250)}:7101` }), "--cluster is longer than 255 bytes"],
+    [serve({ "--name": "ü".repeat(128) }), "--name is longer than 255 bytes"],
+    [serve({ "--id": "ü".repeat(128), "--cluster": `${"ü".repeat(128)}=h:7101` }), "longer than 255 bytes"],
+    [[...serve({}), "--join"], "with --join, --cluster names this node alone"],
+    [[...serve({ "--cluster": "n4=127.0.0.1:7104" }), "--join"], "--id n1 is not in --cluster"],
+    [[...serve({}), "--join=yes"], "--join takes no value"],
     [["start", "--http-port", "0x10"], "--http-port is a port up to 65533, not 0x10"],
     [["start", "--http-port", "7103"], "need three ports each"]
   ]
@@ -129,7 +146,11 @@ describe("a node as a process", () => {
       assert.include(yield* refusal(...serve({ ...elsewhere, "--cluster": cluster })), "in use by another process")
       node.process.kill("SIGTERM")
       yield* node.ended
-      assert.include(yield* refusal(...serve({ ...elsewhere, "--cluster": cluster })), "belongs to node n1 of cluster")
+      const moved = yield* refusal(...serve({ ...elsewhere, "--cluster": cluster }))
+      assert.include(moved, "belongs to node n1 of cluster kv, at ")
+      const larger = { ...elsewhere, "--cluster": `${flags["--cluster"]},n2=127.0.0.1:${raft}` }
+      assert.include(yield* refusal(...serve(larger)), `founded by ${flags["--cluster"]}, not to `)
+      assert.include(yield* refusal(...serve({ ...elsewhere, "--name": "shop" })), "belongs to node n1 of cluster kv, ")
       const two = { ...elsewhere, "--id": "n2", "--cluster": `n2=127.0.0.1:${raft}` }
       assert.include(yield* refusal(...serve(two)), "belongs to node n1 of cluster")
     }))

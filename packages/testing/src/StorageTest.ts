@@ -15,7 +15,7 @@ import { describe } from "@effect/vitest"
 import { deathCases } from "./internal/StorageDying.ts"
 import type * as Life from "./internal/StorageLife.ts"
 import { boundaryCases, growthCases, truncationCases } from "./internal/StorageLogs.ts"
-import { membershipCases } from "./internal/StorageMemberships.ts"
+import { foundCases, lostCases } from "./internal/StorageMemberships.ts"
 import { openCases } from "./internal/StorageOpening.ts"
 import { boundsCases, payloadCases } from "./internal/StorageReading.ts"
 import { hardStateCases, orderCases } from "./internal/StorageWriting.ts"
@@ -43,7 +43,8 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     growthCases(makeDisk)
     truncationCases(makeDisk)
     boundaryCases(makeDisk)
-    membershipCases(makeDisk)
+    foundCases(makeDisk)
+    lostCases(makeDisk)
     boundsCases(makeDisk)
     payloadCases(makeDisk)
     deathCases(makeDisk)

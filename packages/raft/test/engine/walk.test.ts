@@ -4,6 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 const walk = (seeds: number, steps: number): ReadonlyArray<Walk.Report> =>
   Array.from({ length: seeds }, (_, seed) => Walk.run({ seed, nodes: 3 + (seed % 3), steps }))
 
+/** The same with operators, from one founder to five, and two or three more nodes that come and go. */
+const managed = (seeds: number, steps: number): ReadonlyArray<Walk.Report> =>
+  Array.from({ length: seeds }, (_, seed) => Walk.run({ seed, nodes: 1 + (seed % 5), joiners: 2 + (seed % 2), steps }))
+
 const sum = (reports: ReadonlyArray<Walk.Report>, of: keyof Walk.Report): number =>
   reports.reduce((total, report) => total + report[of], 0)
 
@@ -25,6 +29,26 @@ describe("a cluster", () => {
   })
 
   it("walks the same way under the same seed", () => {
-    assert.deepStrictEqual(Walk.run({ seed: 42, nodes: 3, steps: 500 }), Walk.run({ seed: 42, nodes: 3, steps: 500 }))
+    const options = { seed: 42, nodes: 3, joiners: 2, steps: 500 }
+
+    assert.deepStrictEqual(Walk.run(options), Walk.run(options))
+  })
+})
+
+describe("a cluster whose members change", () => {
+  it("stays safe, finishes every change or takes it back, and recovers: 1,000 short walks", () => {
+    const reports = managed(1000, 300)
+
+    assert.isAbove(sum(reports, "changed"), 500)
+    assert.isAbove(sum(reports, "transferred"), 300)
+    assert.isAbove(sum(reports, "crashes"), 1000)
+  })
+
+  it("does so through 100 long walks", () => {
+    const reports = managed(100, 2000)
+
+    assert.isAbove(sum(reports, "changed"), 100)
+    assert.isAbove(sum(reports, "transferred"), 100)
+    assert.isAbove(sum(reports, "superseded"), 5)
   })
 })

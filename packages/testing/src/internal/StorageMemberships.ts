@@ -18,7 +18,7 @@ const joint: Membership.Membership = {
 
 const after = Membership.leave(joint)
 
-export const membershipCases = <E>(makeDisk: MakeDisk<E>) =>
+export const foundCases = <E>(makeDisk: MakeDisk<E>) =>
   describe("a membership in the log", () => {
     it.effect("is found again with its index, alone in its write or among commands", () =>
       Effect.gen(function*() {
@@ -52,7 +52,10 @@ export const membershipCases = <E>(makeDisk: MakeDisk<E>) =>
             assert.deepStrictEqual(Entries.memberships(found), [{ index: 3, membership: joint }])
           }))
       }))
+  })
 
+export const lostCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a membership in the log", () => {
     it.effect("is taken back when its entry is truncated, and the one before is in force again", () =>
       Effect.gen(function*() {
         const layer = yield* makeDisk
