@@ -172,13 +172,13 @@ describe("a leader that is voted out", () => {
 
     assert.strictEqual(after.role._tag, "Follower")
     assert.include(told(outputs), "change #7 is done with entry 3")
-    assert.include(told(outputs), "→ n2 AppendEntries previous=3@1 commit=3 round=1")
+    assert.include(told(outputs), "→ n2 AppendEntries previous=3@1 commit=3 round=3")
   })
 
   it("may answer a read with its last step", () => {
     const [asked] = step(leaving, { _tag: "Read", now: leaving.now, read: 9, isLease: false })
-    const [one] = hear(asked, accepted("n2", 1, 3, 2))
-    const [after, outputs] = hear(one, accepted("n3", 1, 3, 2))
+    const [one] = hear(asked, accepted("n2", 1, 3, 4))
+    const [after, outputs] = hear(one, accepted("n3", 1, 3, 4))
 
     assert.strictEqual(after.role._tag, "Follower")
     assert.include(told(outputs), "read #9 may be answered at 2")
