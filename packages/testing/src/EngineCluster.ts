@@ -285,7 +285,12 @@ export const proposal = (cluster: Cluster, node: Node, count: number): Input.Inp
   return { _tag: "Propose", now: cluster.now, batch, count }
 }
 
-export const read = (cluster: Cluster): Input.Input => ({ _tag: "Read", now: cluster.now, isLease: false, read: ++cluster.handles })
+export const read = (cluster: Cluster): Input.Input => ({
+  _tag: "Read",
+  now: cluster.now,
+  isLease: false,
+  read: ++cluster.handles
+})
 
 export const change = (cluster: Cluster, change: Membership.Change, expected?: LogPosition.Index): Input.Input => ({
   _tag: "ChangeMembership",
