@@ -5,8 +5,8 @@
  */
 
 // Every platform has these two; the language's own library just does not list them.
-declare const TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
-declare const TextDecoder: new(
+declare const TextEncoder: new () => { readonly encode: (text: string) => Uint8Array }
+declare const TextDecoder: new (
   label: string,
   options: { readonly fatal: boolean }
 ) => { readonly decode: (bytes: Uint8Array) => string }

@@ -52,7 +52,9 @@ export const state = (state: State): string => {
 
 /** Who votes, by old and new if both are in force, and who learns: `n1,n2 & n1,n2,n3 learners=n4`. */
 export const members = ({ members, outgoing, promoting, voters }: Membership): string => {
-  const learners = members.filter(({ id }) => !voters.includes(id)).map(({ id }) => promoting.includes(id) ? `${id}+` : id)
+  const learners = members.filter(({ id }) => !voters.includes(id)).map(({ id }) =>
+    promoting.includes(id) ? `${id}+` : id
+  )
   const old = outgoing.length === 0 ? "" : `${outgoing.join(",")} & `
   return `${old}${voters.join(",")}${learners.length === 0 ? "" : ` learners=${learners.join(",")}`}`
 }
@@ -69,7 +71,9 @@ const body = (message: Message): string => {
       return message.granted ? "granted" : "refused"
     case "AppendEntries": {
       const entries = message.runs.length === 0 ? "" : ` entries=${runs(message.runs, message.last)}`
-      const changes = message.memberships.map((entry) => ` members=${entry.index}:${members(entry.membership)}`).join("")
+      const changes = message.memberships.map((entry) => ` members=${entry.index}:${members(entry.membership)}`).join(
+        ""
+      )
       const { commit, previous, sequence } = message
       return `previous=${position(previous)}${entries}${changes} commit=${commit} round=${sequence}`
     }

@@ -87,7 +87,10 @@ export const stepAll = (state: State, inputs: ReadonlyArray<Input>): Next => {
 
 /** When the node wants a `Timer`, on the clock of its inputs. */
 export const deadline = (state: State): number =>
-  Math.min(state.transfer?.deadline ?? Number.POSITIVE_INFINITY, isLeader(state) ? leaderDeadline(state) : state.electionDeadline)
+  Math.min(
+    state.transfer?.deadline ?? Number.POSITIVE_INFINITY,
+    isLeader(state) ? leaderDeadline(state) : state.electionDeadline
+  )
 
 const leaderDeadline = (state: State<Leader>): number =>
   Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))

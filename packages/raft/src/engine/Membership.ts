@@ -92,8 +92,14 @@ const targetOf = (current: Membership, change: Change): Target | string => {
       return { members: [...members, member], voters, promoting: willVote }
     }
     case "Promote":
-      return known(current, change.id, () =>
-        voters.includes(change.id) ? `${change.id} votes already` : { members, voters, promoting: [...promoting, change.id] })
+      return known(
+        current,
+        change.id,
+        () =>
+          voters.includes(change.id)
+            ? `${change.id} votes already`
+            : { members, voters, promoting: [...promoting, change.id] }
+      )
     case "Demote":
       return known(current, change.id, () => {
         const remaining = voters.filter((id) => id !== change.id)

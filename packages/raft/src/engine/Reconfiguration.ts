@@ -68,7 +68,8 @@ const adopt = (state: State<Leader>, membership: Membership.Membership): Next =>
   const kept = state.role.progress.map((each): Progress.Progress =>
     others.includes(each.id)
       ? { ...each, removal: undefined }
-      : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } })
+      : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } }
+  )
   const added = others.filter((id) => !kept.some((each) => each.id === id))
   const progress = [...kept, ...added.map((id) => Progress.begin(id, state.log.last, state.now))]
   return next({ ...appended, role: { ...appended.role, progress } }, written)
@@ -89,7 +90,8 @@ const promoteNext = (state: State): Next => {
   const { log: { last }, now, settings: { electionTimeout } } = state
   const isPromoting = (each: Progress.Progress) => membership.promoting.includes(each.id)
   const progress = state.role.progress.map((each) =>
-    isPromoting(each) ? Progress.advanceRound(each, last, now, electionTimeout) : each)
+    isPromoting(each) ? Progress.advanceRound(each, last, now, electionTimeout) : each
+  )
   const counted = { ...state, role: { ...state.role, progress } }
   const ready = progress.find((each) => isPromoting(each) && Progress.hasCaughtUp(each, now, electionTimeout))
   return ready === undefined ? next(counted) : adopt(counted, Membership.promote(membership, ready.id))
@@ -103,7 +105,8 @@ const release = (state: State): Next => {
     .map((each) =>
       each.removal === undefined || each.removal.index > state.commit || each.removal.until < Number.POSITIVE_INFINITY
         ? each
-        : { ...each, removal: { index: each.removal.index, until } })
+        : { ...each, removal: { index: each.removal.index, until } }
+    )
     .filter((each) => each.removal === undefined || state.now < each.removal.until)
   return next({ ...state, role: { ...state.role, progress } })
 }

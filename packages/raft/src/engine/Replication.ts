@@ -88,7 +88,10 @@ export interface Addition {
 }
 
 /** Adds entries of this term to the leader's own log, without waiting for its disk. */
-export const append = (state: State<Leader>, { batch, count, membership }: Addition): readonly [State<Leader>, Output] => {
+export const append = (
+  state: State<Leader>,
+  { batch, count, membership }: Addition
+): readonly [State<Leader>, Output] => {
   const from = state.log.last + 1
   const to = state.log.last + count
   const runs = [{ start: from, term: state.term }]
