@@ -108,7 +108,10 @@ export interface Connection {
    * waiting for it. `true` promises nothing. Returns at once.
    */
   readonly send: (to: NodeId, envelope: Envelope) => boolean
-  /** From now on, these are the others and where they are. */
+  /**
+   * From now on, these are the members and where they are; those that are on their way out are among them, and this
+   * node may be. Told again whenever the membership in the log changes, also back.
+   */
   readonly setMembers: (members: ReadonlyArray<Member>) => Effect.Effect<void>
   /** Those who have introduced themselves so far, connected now or not. */
   readonly peers: Effect.Effect<ReadonlyArray<Peer>>

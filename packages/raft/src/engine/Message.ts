@@ -94,12 +94,17 @@ export interface TimeoutNow extends Header {
 
 /**
  * Whether a message agrees with itself: the runs name exactly the entries after `previous` up to `last`, in terms
- * that rise to the sender's own. What does not was damaged or made up, and is not heard.
+ * that rise to the sender's own, and memberships stand among them, in order. What does not was damaged or made up, and
+ * is not heard.
  */
 export const isConsistent = (message: Message): boolean => {
   if (message._tag !== "AppendEntries") return true
   const { last, memberships, previous, runs, term } = message
   if (previous.index === 0 && previous.term !== 0) return false
+  const areMembershipsInOrder = memberships.every(({ index }, place) =>
+    index > (memberships[place - 1]?.index ?? previous.index) && index <= last
+  )
+  if (!areMembershipsInOrder) return false
   if (runs.length === 0) return last === previous.index && previous.term <= term
   let start = previous.index
   let before = previous.term
@@ -109,5 +114,5 @@ export const isConsistent = (message: Message): boolean => {
     start = run.start
     before = run.term
   }
-  return start <= last && before <= term && memberships.every(({ index }) => previous.index < index && index <= last)
+  return start <= last && before <= term
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Describe, Engine, Message } from "effect-raft/engine"
+import { Describe, Engine, Membership, Message } from "effect-raft/engine"
 import { node } from "../Nodes.ts"
 
 const entries = (fields: Partial<Message.AppendEntries>): Message.AppendEntries => ({
@@ -22,6 +22,12 @@ const contradictions: Record<string, Partial<Message.AppendEntries>> = {
   "names a term before that of previous": { previous: { term: 2, index: 2 } },
   "names a term beyond its own": { term: 2 },
   "begins a run past its end": { last: 4 },
+  "puts a membership before its entries": { memberships: [{ index: 2, membership: Membership.none }] },
+  "puts a membership past its end": { memberships: [{ index: 6, membership: Membership.none }] },
+  "puts a membership into a heartbeat": { runs: [], last: 2, memberships: [{ index: 2, membership: Membership.none }] },
+  "puts two memberships into one place": {
+    memberships: [{ index: 4, membership: Membership.none }, { index: 4, membership: Membership.none }]
+  },
   "gives the start of the log a term": { previous: { term: 1, index: 0 }, runs: [], last: 0 }
 }
 
@@ -29,6 +35,9 @@ describe("a message that contradicts itself", () => {
   it("is told from one that does not", () => {
     assert.isTrue(Message.isConsistent(entries({})))
     assert.isTrue(Message.isConsistent(entries({ runs: [], last: 2 })))
+    assert.isTrue(Message.isConsistent(entries({
+      memberships: [{ index: 3, membership: Membership.none }, { index: 5, membership: Membership.none }]
+    })))
     for (const [what, fields] of Object.entries(contradictions)) {
       assert.isFalse(Message.isConsistent(entries(fields)), what)
     }
