@@ -70,6 +70,8 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
         return events.watch
       case "Page":
         return Effect.succeed(Page.answer)
+      case "Explain":
+        return Effect.map(raft.explain(route.index), Answer.json)
       case "AddMember":
       case "Promote":
       case "Remove":

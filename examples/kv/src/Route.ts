@@ -21,6 +21,7 @@ export type Route =
   | { readonly _tag: "Health" }
   | { readonly _tag: "Events" }
   | { readonly _tag: "Page" }
+  | { readonly _tag: "Explain"; readonly index: number | undefined }
   | Admin
 
 /** What operators ask for. With `expected`, only if the membership in force is still that of this entry of the log. */
@@ -29,7 +30,7 @@ export type Admin =
   | { readonly _tag: "Promote" | "Remove"; readonly id: string; readonly expected: number | undefined }
   | { readonly _tag: "Transfer" }
 
-type Consistency = "linearizable" | "stale"
+type Consistency = "linearizable" | "lease" | "stale"
 
 type Parsed = Result.Result<Route, Answer.Answer>
 
@@ -88,7 +89,10 @@ const only = (allowed: string, method: string, route: Parsed): Parsed =>
   method === allowed ? route : Result.fail(Answer.methodNotAllowed([allowed]))
 
 const admin = (method: string, path: string, query: string): Parsed => {
-  const expected = expectedOf(query)
+  if (path === "/admin/explain") {
+    return only("GET", method, Result.map(indexOf(query, "index"), (index) => ({ _tag: "Explain", index })))
+  }
+  const expected = indexOf(query, "expected")
   if (path === "/admin/members") {
     return only("POST", method, Result.map(expected, (expected) => ({ _tag: "AddMember", expected })))
   }
@@ -102,10 +106,10 @@ const admin = (method: string, path: string, query: string): Parsed => {
   return only(_tag === "Remove" ? "DELETE" : "POST", method, route)
 }
 
-const expectedOf = (query: string): Result.Result<number | undefined, Answer.Answer> =>
-  Result.flatMap(parameter(query, "expected"), (text) => {
+const indexOf = (query: string, name: string): Result.Result<number | undefined, Answer.Answer> =>
+  Result.flatMap(parameter(query, name), (text) => {
     if (text === undefined) return Result.succeed(undefined)
-    return /^\d{1,15}$/.test(text) ? Result.succeed(Number(text)) : refuse("expected is an index of the log")
+    return /^\d{1,15}$/.test(text) ? Result.succeed(Number(text)) : refuse(`${name} is an index of the log`)
   })
 
 const keyOf = (segment: string): Result.Result<string, Answer.Answer> => {
@@ -121,9 +125,9 @@ const consistencyOf = (query: string): Result.Result<Consistency, Answer.Answer>
   Result.flatMap(
     parameter(query, "consistency"),
     (consistency = "linearizable") =>
-      consistency === "linearizable" || consistency === "stale"
+      consistency === "linearizable" || consistency === "lease" || consistency === "stale"
         ? Result.succeed(consistency)
-        : refuse("consistency is linearizable or stale")
+        : refuse("consistency is linearizable, lease or stale")
   )
 
 /** The first parameter of that name. Parameters that nobody asks for are not looked at. */

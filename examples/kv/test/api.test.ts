@@ -37,6 +37,7 @@ describe("PUT, GET and DELETE of a key", () => {
       assert.deepStrictEqual(yield* ask(http, "GET", "/kv/a"), expected)
       assert.deepStrictEqual(yield* ask(http, "GET", "/kv/a?consistency=linearizable"), expected)
       assert.deepStrictEqual(yield* ask(http, "GET", "/kv/a?consistency=stale&other=1"), expected)
+      assert.deepStrictEqual(yield* ask(http, "GET", "/kv/a?consistency=lease"), expected)
       assert.deepStrictEqual(yield* ask(http, "GET", "/kv/c"), [404, { _tag: "KeyNotFound" }])
       assert.deepStrictEqual(yield* ask(http, "GET", "/kv/c?consistency=stale"), [404, { _tag: "KeyNotFound" }])
     }))
@@ -195,6 +196,17 @@ describe("status, health and the page", () => {
       })
       assert.deepStrictEqual([commit, applied], [last, last])
       assert.strictEqual(headers["access-control-allow-origin"], "*")
+    }))
+
+  it.live("the node explains what stands in the way of an entry", () =>
+    Effect.gen(function*() {
+      const { http } = yield* start
+      yield* ask(http, "PUT", "/kv/a", "1")
+      const [status, explained] = yield* ask(http, "GET", "/admin/explain?index=9")
+      assert.strictEqual(status, 200)
+      assert.include(JSON.stringify(explained), "there is no entry 9: the log ends at 2")
+      assert.strictEqual((yield* ask(http, "GET", "/admin/explain?index=x"))[0], 400)
+      assert.strictEqual((yield* ask(http, "POST", "/admin/explain"))[0], 405)
     }))
 
   it.live("the page and the events are there", () =>

@@ -23,6 +23,16 @@ const Payload = Schema.fromJsonString(Schema.Struct({
   promoting: Ids
 }))
 
+/** Whether the parts name the same nodes: who votes is there, and nobody is there twice. */
+const isSound = ({ departing, members, outgoing, promoting, voters }: Membership): boolean => {
+  const isOnce = (ids: ReadonlyArray<string>) => new Set(ids).size === ids.length
+  const present = members.map((member) => member.id)
+  const reachable = [...present, ...departing.map((member) => member.id)]
+  return isOnce(reachable) && isOnce(voters) && isOnce(outgoing) && isOnce(promoting)
+    && voters.every((id) => present.includes(id)) && promoting.every((id) => present.includes(id))
+    && outgoing.every((id) => reachable.includes(id))
+}
+
 const encodePayload = Schema.encodeSync(Payload)
 const decodePayload = Schema.decodeUnknownOption(Payload)
 
@@ -40,7 +50,8 @@ export const encode = (membership: Membership): Uint8Array => Text.encode(encode
  */
 export const decode = (bytes: Uint8Array): Membership | undefined => {
   try {
-    return Option.getOrUndefined(decodePayload(Text.decode(bytes)))
+    const membership = Option.getOrUndefined(decodePayload(Text.decode(bytes)))
+    return membership !== undefined && isSound(membership) ? membership : undefined
   } catch {
     return undefined
   }

@@ -94,7 +94,8 @@ export class Raft extends Context.Service<Raft, {
     options?: { readonly expected?: Index | undefined }
   ) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /**
-   * Hands leadership to another voter, and succeeds with whoever leads once another leader is seen. While the other is
+   * Hands leadership to another voter, and succeeds with whoever leads the term that comes of it: as a rule `to`, but it
+   * can be a third node or this one again. While the other is
    * brought up to date proposals may be refused with `Busy`. Fails with `TransferError` after `requestTimeout`, or at once
    * if `to` may not vote; this node then goes on leading.
    */

@@ -17,10 +17,13 @@ const tags = [
 const largest = Number.MAX_SAFE_INTEGER
 
 const randomMembership = (chance: Chance): Membership.Membership => {
-  const member = () => ({ id: chance.pick(["n1", "a", "🦀"]), address: chance.pick(["", "host:1", "ü"]) })
-  const list = <A>(item: () => A): ReadonlyArray<A> => Array.from({ length: chance.between(0, 3) }, item)
-  const ids = () => list(() => chance.pick(["n1", "a", "🦀"]))
-  return { members: list(member), voters: ids(), outgoing: ids(), departing: list(member), promoting: ids() }
+  const some = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => items.filter(() => chance.between(0, 1) === 1)
+  const all = ["n1", "a", "🦀"].map((id) => ({ id, address: chance.pick(["", "host:1", "ü"]) }))
+  const members = some(all)
+  const departing = some(all.filter((each) => !members.includes(each)))
+  const present = members.map((each) => each.id)
+  const outgoing = some([...members, ...departing].map((each) => each.id))
+  return { members, departing, outgoing, voters: some(present), promoting: some(present) }
 }
 
 /** Up to four pieces, each of a later term than the one before: 1 to 20 commands, or a membership. */

@@ -107,7 +107,7 @@ describe("what is encoded", () => {
 })
 
 describe("memberships", () => {
-  const one = { ...Membership.make([{ id: "n1", address: "host:1" }]), promoting: ["n2"] }
+  const one = { ...Membership.make([{ id: "n1", address: "host:1" }]), promoting: ["n1"] }
   const entries = Entries.concat([
     Entries.commands(5, 2, [Uint8Array.of(1)]),
     Entries.membership(6, 2, one),
