@@ -6,10 +6,10 @@
 import { Effect, Schedule, Schema } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { freePorts } from "./freePorts.ts"
 
 const main = fileURLToPath(new URL("../examples/kv/src/main.ts", import.meta.url))
 
@@ -35,22 +35,6 @@ interface Place {
   readonly http: string
   readonly raft: string
 }
-
-/** Ports that were free a moment ago. */
-const freePorts = (count: number): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.promise(async () => {
-    const servers = Array.from({ length: count }, () => createServer())
-    const ports = await Promise.all(servers.map((server) =>
-      new Promise<number>((resolve) => {
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          resolve(typeof address === "object" && address !== null ? address.port : 0)
-        })
-      })
-    ))
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-    return ports
-  })
 
 const request = (url: string, init: RequestInit = {}) =>
   Effect.tryPromise({

@@ -58,6 +58,3 @@ export const takePort = Effect.acquireRelease(
   const address = server.address()
   return typeof address === "object" && address !== null ? address.port : 0
 }))
-
-/** Ports that nobody has: taken together, so that no two are the same, and let go. */
-export const freePorts = (count: number) => Effect.scoped(Effect.all(Array.from({ length: count }, () => takePort)))

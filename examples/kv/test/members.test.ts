@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { join } from "node:path"
+import { freePorts } from "../../../test/freePorts.ts"
 import { ask, request, until } from "./Client.ts"
 import * as Program from "./Program.ts"
 
@@ -19,7 +20,7 @@ interface Status {
 /** A name, two ports and a directory for each of four nodes. */
 const places = Effect.gen(function*() {
   const directory = yield* Program.temporaryDirectory
-  const ports = yield* Program.freePorts(8)
+  const ports = yield* freePorts(8)
   const placeOf = (place: number): Place => ({
     id: `n${place + 1}`,
     raft: `127.0.0.1:${ports[place]}`,

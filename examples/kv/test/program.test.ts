@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
+import { freePorts } from "../../../test/freePorts.ts"
 import * as Flags from "../src/Flags.ts"
 import { ask, request, until } from "./Client.ts"
 import * as Program from "./Program.ts"
@@ -101,7 +102,7 @@ describe("the command line", () => {
 /** What one node needs, on ports that are free. */
 const alone = Effect.gen(function*() {
   const directory = yield* Program.temporaryDirectory
-  const [raft = 0, http = 0] = yield* Program.freePorts(2)
+  const [raft = 0, http = 0] = yield* freePorts(2)
   return {
     http: `127.0.0.1:${http}`,
     flags: { "--data": join(directory, "n1"), "--http": `127.0.0.1:${http}`, "--cluster": `n1=127.0.0.1:${raft}` }
@@ -140,7 +141,7 @@ describe("a node as a process", () => {
 
       const node = yield* Program.run(...serve({ ...flags, "--data": `${flags["--data"]}x` }))
       yield* untilHealthy(http)
-      const [raft = 0, other = 0] = yield* Program.freePorts(2)
+      const [raft = 0, other = 0] = yield* freePorts(2)
       const elsewhere = { ...flags, "--data": `${flags["--data"]}x`, "--http": `127.0.0.1:${other}` }
       const cluster = `n1=127.0.0.1:${raft}`
       assert.include(yield* refusal(...serve({ ...elsewhere, "--cluster": cluster })), "in use by another process")
@@ -156,14 +157,11 @@ describe("a node as a process", () => {
     }))
 })
 
-/** The first of six free ports in a row, as far as one can tell. */
-const sixPorts = Effect.map(Program.freePorts(1), ([port = 0]) => port > 65_000 ? port - 1000 : port + 1)
-
 describe("start", () => {
   it.live("runs three nodes, prints what works, and leaves nothing running", () =>
     Effect.gen(function*() {
       const directory = yield* Program.temporaryDirectory
-      const port = yield* sixPorts
+      const [port = 0] = yield* freePorts(6)
       const args = ["start", "--data", directory, "--raft-port", String(port), "--http-port", String(port + 3)]
       const program = yield* Program.run(...args)
       yield* until(Effect.sync(program.stdout), (text) => text.includes("Ctrl-C"))

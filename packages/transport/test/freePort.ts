@@ -1,13 +1,5 @@
-/** Ports that nobody listens on: the operating system is asked, and answers with another one each time. */
 import { Effect } from "effect"
-import * as Net from "node:net"
+import { freePorts } from "../../../test/freePorts.ts"
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export const freePort: Effect.Effect<number> = Effect.callback<number>((resume) => {
-  const server = Net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
+/** A port that nobody listens on, and that no outgoing connection is given. */
+export const freePort = Effect.map(freePorts(1), ([port = 0]) => port)
