@@ -10,9 +10,9 @@ import * as MemoryStorage from "effect-raft/MemoryStorage"
 import { type Storage } from "effect-raft/Storage"
 import { type Transport } from "effect-raft/Transport"
 import { mkdtemp, rm } from "node:fs/promises"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePorts } from "../../../test/freePorts.ts"
 import { Counter } from "../src/Counter.ts"
 
 interface Member {
@@ -89,19 +89,8 @@ const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true }))
 )
 
-/** Addresses that nobody listens on. They are held together, so that no two are the same, and then let go. */
 const freeAddresses = (count: number) =>
-  Effect.scoped(Effect.forEach(Array.from({ length: count }), () =>
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer()
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
-    ).pipe(Effect.map((server) => {
-      const address = server.address()
-      return typeof address === "object" && address !== null ? `127.0.0.1:${address.port}` : ""
-    }))))
+  Effect.map(freePorts(count), (ports) => ports.map((port) => `127.0.0.1:${port}`))
 
 const disksAndSockets = (directory: string): Ground<unknown> => ({ address, id }) =>
   Layer.merge(FileStorage.layer({ directory: join(directory, id) }), TcpTransport.layer({ listen: address }))

@@ -274,7 +274,7 @@ describe("§3.10 Leadership transfer extension", () => {
     assert.deepStrictEqual(told(outputs), ["refused #7: Busy"])
   })
 
-  it("fully updates the target's log to match its own, and then sends TimeoutNow", () => {
+  it("the prior leader fully updates the target's log to match its own, and then sends TimeoutNow", () => {
     const [waiting, before] = transfer(leader, "n3")
     const [, outputs] = hear(waiting, accepted("n3", 1, 1))
 
@@ -345,7 +345,7 @@ describe("§4.2.1 Catching up new servers", () => {
     assert.strictEqual(hear(flushed(added)[0], accepted("n4", 1, 2))[0].commit, 1)
   })
 
-  it("becomes a voter once a round took less than an election timeout, and not before", () => {
+  it("a new server becomes a voter once a round took less than an election timeout, and not before", () => {
     const ready = agreed(added, "n2", "n3")
     const [longer] = step(ready, { _tag: "Propose", now: ready.now, batch: 8, count: 1 })
     const slow = hear({ ...longer, now: ready.now + 500 }, accepted("n4", 1, 2))[0]
@@ -366,7 +366,7 @@ describe("§4.2.2 Removing the current leader", () => {
     assert.strictEqual(hear(leaving, accepted("n2", 1, 3))[0].commit, 2)
   })
 
-  it("steps down once the new membership is committed", () => {
+  it("a leader that is not in its membership steps down once the new membership is committed", () => {
     const after = agreed(leaving, "n2", "n3")
 
     assert.deepStrictEqual([after.commit, after.role._tag], [3, "Follower"])

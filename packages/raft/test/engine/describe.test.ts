@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Describe, type Input, Log } from "effect-raft/engine"
-import { append, log, node } from "../Nodes.ts"
+import { append, log, membership, node } from "../Nodes.ts"
 
 describe("the notation", () => {
   it("leaves out what is as one would expect", () => {
@@ -24,6 +24,16 @@ describe("the notation", () => {
     assert.strictEqual(Describe.message(message), "AppendEntries previous=4@1 entries=5-6@2 7@3 commit=4 round=1")
   })
 
+  it("writes a membership as its voters, those before them, and the learners", () => {
+    const three = membership(["n1", "n2", "n3"])
+    const joint = { ...three, voters: ["n1", "n2"], outgoing: ["n1", "n3"], promoting: ["n3"] }
+    const moving = { ...append("n2", 3, [1, 1], [3]), memberships: [{ index: 2, membership: joint }] }
+
+    assert.strictEqual(Describe.members(three), "n1,n2,n3")
+    assert.strictEqual(Describe.members(joint), "n1,n3 & n1,n2 learners=n3+")
+    assert.include(Describe.message(moving), "entries=2@3 members=2:n1,n3 & n1,n2 learners=n3+ commit=0")
+  })
+
   it("names every input", () => {
     const inputs: ReadonlyArray<Input.Input> = [
       { _tag: "Timer", now: 0 },
@@ -32,6 +42,8 @@ describe("the notation", () => {
       { _tag: "Persisted", now: 0, write: 3 },
       { _tag: "Applied", now: 0, index: 4 },
       { _tag: "Unsent", now: 0, to: "n2", from: 5 },
+      { _tag: "ChangeMembership", now: 0, request: 9, change: { _tag: "Remove", id: "n3" }, expected: undefined },
+      { _tag: "TransferLeadership", now: 0, request: 10, to: "n2", deadline: 5 },
       { _tag: "Receive", now: 0, batch: undefined, message: { _tag: "VoteReply", from: "n2", term: 1, granted: true } }
     ]
 
@@ -42,6 +54,8 @@ describe("the notation", () => {
       "persisted 3",
       "applied 4",
       "unsent to n2 from 5",
+      "change #9: Remove",
+      "transfer #10 to n2",
       "n2@1 → VoteReply granted"
     ])
   })

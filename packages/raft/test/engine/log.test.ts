@@ -66,6 +66,20 @@ describe("a log", () => {
     assert.deepStrictEqual(Log.membership(Log.truncateAfter(written, 1)), membership)
   })
 
+  it("knows the membership in force, where it came from, and the one before", () => {
+    const founding = Log.empty().boundary.membership
+    const entry = (index: number) => ({ index, membership: { ...founding, voters: [`n${index}`] } })
+    const written = Log.append(Log.empty(), [{ start: 1, term: 1 }], 6, [entry(1), entry(3), entry(5)])
+    const told = [6, 4, 2, 0].map((last) => {
+      const cut = Log.truncateAfter(written, last)
+      return [Log.membershipIndex(cut), Log.membership(cut).voters.join(), Log.previousMembership(cut).voters.join()]
+    })
+
+    assert.deepStrictEqual(told, [[5, "n5", "n3"], [3, "n3", "n1"], [1, "n1", ""], [0, "", ""]])
+    assert.deepStrictEqual(Log.membershipsBetween(written, 2, 5).map(({ index }) => index), [3, 5])
+    assert.deepStrictEqual(Log.membershipsBetween(written, 4, 4), [])
+  })
+
   it("shows a follower's newest runs, at most sixteen", () => {
     const many = log(Array.from({ length: 40 }, (_, place) => place + 1))
 
