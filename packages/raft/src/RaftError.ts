@@ -87,6 +87,7 @@ export class MembershipError extends Schema.TaggedError<MembershipError>()("Memb
  * Leadership was not handed over.
  *
  * - `NotVoter`: whoever should lead may not.
+ * - `Pending`: another node has been asked to lead already. Try again.
  * - `Superseded`: someone asked for another transfer meanwhile.
  * - `Timeout`: it had not happened by the deadline. It may still happen if the other was asked at the last moment.
  *
@@ -94,7 +95,7 @@ export class MembershipError extends Schema.TaggedError<MembershipError>()("Memb
  * @since 0.1.0
  */
 export class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
-  reason: Schema.Literals(["NotVoter", "Superseded", "Timeout"])
+  reason: Schema.Literals(["NotVoter", "Pending", "Superseded", "Timeout"])
 }) {
   override get message() {
     return `leadership was not handed over: ${this.reason}`

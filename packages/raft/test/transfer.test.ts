@@ -122,6 +122,7 @@ describe("a transfer", () => {
       yield* nodes.stop(other.id)
 
       const early = yield* TestNodes.elapse(Effect.timeoutOption(leader.raft.transfer(other.id), 1900), 1900)
+      yield* TestClock.adjust(200) // The first wish is given up; until then a second one would be told to wait.
       const reason = yield* refusal(leader, other.id)
       const written = yield* result(leader.raft.propose(bytes("second")))
       const seen = yield* result(leader.raft.read("count"))

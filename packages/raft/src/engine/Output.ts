@@ -138,8 +138,11 @@ export interface TransferFailed {
   readonly reason: TransferRefusal
 }
 
-/** `Superseded`: by a later transfer. `Timeout`: not by the deadline; it may still happen if the other was asked. */
-export type TransferRefusal = "NotLeader" | "NotVoter" | "Superseded" | "Timeout"
+/**
+ * `Pending`: another node has been asked to stand, and it must show what comes of that. `Superseded`: by a later
+ * transfer. `Timeout`: not by the deadline; it may still happen if the other was asked.
+ */
+export type TransferRefusal = "NotLeader" | "NotVoter" | "Pending" | "Superseded" | "Timeout"
 
 export type Output =
   | Write

@@ -26,7 +26,7 @@ export interface Progress {
   readonly refused: { readonly index: Index; readonly at: number } | undefined
   /** The commit index it was last told. */
   readonly toldCommit: Index
-  /** Set when the member was removed: it is served until it knows, or until there was time enough (§4.2.2). */
+  /** Set when the member was removed: it is served until there was time enough for it to hear of that (§4.2.2). */
   readonly removal: Removal | undefined
   /** Set while a learner is to become a voter: how fast it follows (§4.2.1). */
   readonly round: Round | undefined

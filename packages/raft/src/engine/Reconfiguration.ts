@@ -65,9 +65,12 @@ const adopt = (state: State<Leader>, membership: Membership.Membership): Next =>
   const [appended, written] = Replication.append(state, { count: 1, membership })
   const { last } = appended.log
   const others = Membership.others(membership, state.id)
+  // Who did not vote so far was not waited for, and counts as heard when that begins.
+  const isNewVoter = (id: string) =>
+    Membership.isVoter(membership, id) && !Membership.isVoter(Log.membership(state.log), id)
   const kept = state.role.progress.map((each): Progress.Progress =>
     others.includes(each.id)
-      ? { ...each, removal: undefined }
+      ? { ...each, removal: undefined, heardAt: isNewVoter(each.id) ? state.now : each.heardAt }
       : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } }
   )
   const added = others.filter((id) => !kept.some((each) => each.id === id))
@@ -82,7 +85,10 @@ const adopt = (state: State<Leader>, membership: Membership.Membership): Next =>
 export const proceed = (state: State): Next => {
   if (!isLeader(state) || !isSettled(state)) return next(state)
   const membership = Log.membership(state.log)
-  if (Membership.isJoint(membership)) return adopt(state, Membership.leave(membership))
+  // Whoever was asked to stand needs a log that ends where it did then.
+  const isStill = state.transfer?.isAsked === true
+  if (Membership.isJoint(membership)) return isStill ? next(state) : adopt(state, Membership.leave(membership))
+  if (isStill) return complete(state)
   return flow(promoteNext, release, complete)(state)
 }
 

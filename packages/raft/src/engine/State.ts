@@ -68,7 +68,7 @@ export interface Leader {
   readonly _tag: "Leader"
   /** Where the entries of its own term start; nothing before is committed by counting (§3.6.2). */
   readonly since: Index
-  /** One per other member, in the membership's order. */
+  /** One per other member, and one for each that was removed and is still served. */
   readonly progress: ReadonlyArray<Progress>
   /** The newest round of asking. */
   readonly sequence: number

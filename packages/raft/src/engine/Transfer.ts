@@ -22,6 +22,7 @@ export const refuse = (state: State, { request }: TransferLeadership): Next => n
 export const onTransferLeadership = (state: State<Leader>, { deadline, request, to }: TransferLeadership): Next => {
   if (to === state.id) return next(state, { _tag: "TransferDone", request, leader: to })
   if (!Log.membership(state.log).voters.includes(to)) return next(state, failed(request, "NotVoter"))
+  if (state.transfer?.isAsked === true) return next(state, failed(request, "Pending"))
   const earlier = state.transfer === undefined ? [] : [failed(state.transfer.request, "Superseded")]
   const transfer = { request, term: state.term, to, deadline, isAsked: false }
   return next({ ...state, transfer }, ...earlier)

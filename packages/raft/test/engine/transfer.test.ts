@@ -52,6 +52,14 @@ describe("a transfer of leadership", () => {
     assert.strictEqual(after.transfer?.to, "n2")
   })
 
+  it("is not replaced once the successor was asked: only the next leader, or time, shows what came of it", () => {
+    const [asked] = transfer(leader, "n3")
+    const [after, outputs] = transfer(asked, "n2", 6)
+
+    assert.deepStrictEqual(told(outputs), ["transfer #6 failed: Pending"])
+    assert.strictEqual(after.transfer?.to, "n3")
+  })
+
   it("ends when its time is up, and the leader takes commands again", () => {
     const [asking] = transfer(leader, "n3")
     const [early, nothing] = timer(asking, asking.now + 399)
