@@ -7,8 +7,8 @@
  */
 import type * as Clock from "effect/Clock"
 
-/** Less than this is the two clocks being read one after the other. */
-const tolerance = 50
+/** Less than this, in milliseconds, is that clocks are read one after the other. */
+const tolerance = 20
 
 export class Time {
   private readonly clock: Clock.Clock
@@ -22,10 +22,15 @@ export class Time {
   }
 
   now(): number {
+    const before = this.clock.currentTimeMillisUnsafe()
     const monotonic = this.monotonic()
-    const ahead = this.clock.currentTimeMillisUnsafe() - monotonic
-    if (ahead - this.ahead > tolerance) this.asleep += ahead - this.ahead
-    this.ahead = ahead
+    const wall = this.clock.currentTimeMillisUnsafe()
+    // A process that was put aside between two looks knows nothing of how the clocks stand to each other.
+    if (wall - before <= tolerance) {
+      const ahead = wall - monotonic
+      if (ahead - this.ahead > 2 * tolerance) this.asleep += ahead - this.ahead
+      this.ahead = ahead
+    }
     return monotonic + this.asleep
   }
 
