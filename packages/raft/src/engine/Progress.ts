@@ -26,8 +26,11 @@ export interface Progress {
   readonly refused: { readonly index: Index; readonly at: number } | undefined
   /** The commit index it was last told. */
   readonly toldCommit: Index
-  /** Set when the member was removed: it is served until there was time enough for it to hear of that (§4.2.2). */
-  readonly removal: Removal | undefined
+  /**
+   * Undefined for a member. Whoever was removed is served until this time, to hear of it (§4.2.2): infinity until the
+   * removal is committed.
+   */
+  readonly servedUntil: number | undefined
   /** Set while a learner is to become a voter: how fast it follows (§4.2.1). */
   readonly round: Round | undefined
 }
@@ -36,14 +39,6 @@ export interface Progress {
 export interface Round {
   readonly goal: Index
   readonly since: number
-}
-
-/** That a member is no longer one. */
-export interface Removal {
-  /** The entry that says so. */
-  readonly index: Index
-  /** When it is given up on. */
-  readonly until: number
 }
 
 /** At the start of a term a member counts as heard from, and its log is guessed to be as long as ours. */
@@ -58,7 +53,7 @@ export const begin = (id: NodeId, last: Index, now: number): Progress => ({
   told: 0,
   refused: undefined,
   toldCommit: 0,
-  removal: undefined,
+  servedUntil: undefined,
   round: undefined
 })
 

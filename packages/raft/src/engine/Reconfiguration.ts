@@ -63,15 +63,14 @@ export const onChangeMembership = (state: State<Leader>, { change, expected, req
 /** Puts a membership into the log, and so in force. Who is no longer in it is still served for a while. */
 const adopt = (state: State<Leader>, membership: Membership.Membership): Next => {
   const [appended, written] = Replication.append(state, { count: 1, membership })
-  const { last } = appended.log
   const others = Membership.others(membership, state.id)
   // Who did not vote so far was not waited for, and counts as heard when that begins.
   const isNewVoter = (id: string) =>
     Membership.isVoter(membership, id) && !Membership.isVoter(Log.membership(state.log), id)
   const kept = state.role.progress.map((each): Progress.Progress =>
     others.includes(each.id)
-      ? { ...each, removal: undefined, heardAt: isNewVoter(each.id) ? state.now : each.heardAt }
-      : { ...each, removal: each.removal ?? { index: last, until: Number.POSITIVE_INFINITY } }
+      ? { ...each, servedUntil: undefined, heardAt: isNewVoter(each.id) ? state.now : each.heardAt }
+      : { ...each, servedUntil: each.servedUntil ?? Number.POSITIVE_INFINITY }
   )
   const added = others.filter((id) => !kept.some((each) => each.id === id))
   const progress = [...kept, ...added.map((id) => Progress.begin(id, state.log.last, state.now))]
@@ -108,15 +107,11 @@ const promoteNext = (state: State): Next => {
 
 /** Those who were removed have had time to hear of it: they are let go. */
 const release = (state: State): Next => {
-  if (!isLeader(state) || !state.role.progress.some((each) => each.removal !== undefined)) return next(state)
+  if (!isLeader(state) || state.role.progress.every((each) => each.servedUntil === undefined)) return next(state)
   const until = state.now + state.settings.electionTimeout
   const progress = state.role.progress
-    .map((each) =>
-      each.removal === undefined || each.removal.index > state.commit || each.removal.until < Number.POSITIVE_INFINITY
-        ? each
-        : { ...each, removal: { index: each.removal.index, until } }
-    )
-    .filter((each) => each.removal === undefined || state.now < each.removal.until)
+    .map((each) => each.servedUntil === Number.POSITIVE_INFINITY ? { ...each, servedUntil: until } : each)
+    .filter((each) => each.servedUntil === undefined || state.now < each.servedUntil)
   return next({ ...state, role: { ...state.role, progress } })
 }
 
