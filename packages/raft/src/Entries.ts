@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { MembershipEntry, Run } from "./engine/Log.ts"
+import { type MembershipEntry, type Run, sliceRuns } from "./engine/Log.ts"
 import type { Index, Term } from "./engine/LogPosition.ts"
 import type { Membership } from "./engine/Membership.ts"
 import * as MembershipCodec from "./MembershipCodec.ts"
@@ -152,12 +152,9 @@ export const slice = (entries: Entries, from: Index, to: Index): Entries => {
   if (from === entries.first && to === last(entries)) return entries
   const base = startOf(entries, from - entries.first)
   const ends = entries.ends.slice(from - entries.first, to - entries.first + 1)
-  const runs = entries.runs.filter((run, place) =>
-    run.start <= to && (entries.runs[place + 1]?.start ?? Number.MAX_SAFE_INTEGER) > from
-  )
   return {
     first: from,
-    runs: runs.map((run) => (run.start < from ? { start: from, term: run.term } : run)),
+    runs: sliceRuns(entries.runs, from, to),
     bytes: entries.bytes.subarray(base, ends[ends.length - 1] ?? base),
     ends: base === 0 ? ends : ends.map((end) => end - base)
   }

@@ -1,7 +1,6 @@
 /**
  * What is committed, and handing it to the state machine (§3.5, §3.6.2).
  */
-import * as Log from "./Log.ts"
 import type { Index } from "./LogPosition.ts"
 import { type Next, next } from "./Next.ts"
 import * as Quorum from "./Quorum.ts"
@@ -15,11 +14,8 @@ import { isLeader, type State } from "./State.ts"
  */
 export const advance = (state: State): Next => {
   if (!isLeader(state)) return next(state)
-  const { progress, since } = state.role
-  const held = Quorum.reached(
-    Log.membership(state.log),
-    (id) => id === state.id ? state.durability.durable : progress.find((each) => each.id === id)?.match ?? 0
-  )
+  const { since } = state.role
+  const held = Quorum.reachedByOthers(state, state.durability.durable, (progress) => progress?.match ?? 0)
   return next(held > state.commit && held >= since ? { ...state, commit: held } : state)
 }
 

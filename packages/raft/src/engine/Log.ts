@@ -92,6 +92,14 @@ export const runsBetween = (log: Log, from: Index, to: Index): ReadonlyArray<Run
   return runs
 }
 
+/** Of the entries that `runs` describe, the runs of `from` to `to`, both included; the first starts at `from`. */
+export const sliceRuns = (runs: ReadonlyArray<Run>, from: Index, to: Index): ReadonlyArray<Run> => {
+  if (from > to) return []
+  return runs
+    .filter((run, place) => run.start <= to && (runs[place + 1]?.start ?? Number.MAX_SAFE_INTEGER) > from)
+    .map((run) => (run.start < from ? { start: from, term: run.term } : run))
+}
+
 /** The first index in (`after`, `last`] at which the log does not hold what `runs` say; `last` + 1 when it holds all. */
 export const divergence = (log: Log, after: Index, last: Index, runs: ReadonlyArray<Run>): Index => {
   for (const [place, run] of runs.entries()) {

@@ -4,8 +4,11 @@
  * While two memberships are in force, a decision needs a majority of each (§4.3). A node that is no
  * voter is never asked, whatever it says.
  */
+import { membership as membershipOf } from "./Log.ts"
 import type { NodeId } from "./LogPosition.ts"
 import type { Membership } from "./Membership.ts"
+import type { Progress } from "./Progress.ts"
+import type { Leader, State } from "./State.ts"
 
 const median = (voters: ReadonlyArray<NodeId>, valueOf: (id: NodeId) => number): number => {
   const values = voters.map(valueOf).sort((left, right) => right - left)
@@ -17,6 +20,14 @@ export const reached = (membership: Membership, valueOf: (id: NodeId) => number)
   const incoming = median(membership.voters, valueOf)
   return membership.outgoing.length === 0 ? incoming : Math.min(incoming, median(membership.outgoing, valueOf))
 }
+
+/** What a majority has reached by what a leader knows: `own` of itself, and `valueOf` of each other voter. */
+export const reachedByOthers = (
+  { id, log, role }: State<Leader>,
+  own: number,
+  valueOf: (progress: Progress | undefined) => number
+): number =>
+  reached(membershipOf(log), (voter) => voter === id ? own : valueOf(role.progress.find((each) => each.id === voter)))
 
 /** Whether those who said yes are a majority. */
 export const isMajority = (membership: Membership, granted: ReadonlyArray<NodeId>): boolean =>

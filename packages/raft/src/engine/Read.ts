@@ -27,10 +27,7 @@ export const onRead = (state: State<Leader>, { isLease, read }: Read): Next => {
 
 /** The newest round that a majority has answered. */
 const confirmedRound = (state: State<Leader>): number =>
-  Quorum.reached(Log.membership(state.log), (id) =>
-    id === state.id
-      ? state.role.sequence
-      : state.role.progress.find((each) => each.id === id)?.acknowledged ?? 0)
+  Quorum.reachedByOthers(state, state.role.sequence, (progress) => progress?.acknowledged ?? 0)
 
 /**
  * Until when no other node can lead (§6.4.1): those who answered a round refuse every candidate for an election timeout
@@ -54,7 +51,7 @@ export const refuse = (state: State, { read }: Read): Next => next(state, { _tag
 
 /** Answers the reads whose round a majority has confirmed, and forgets the rounds before. */
 export const confirm = (state: State): Next => {
-  if (!isLeader(state)) return next(state)
+  if (!isLeader(state) || (state.role.reads.length === 0 && state.role.rounds.length <= 1)) return next(state)
   const confirmed = confirmedRound(state)
   const [, second] = state.role.rounds
   const rounds = second !== undefined && second.sequence <= confirmed

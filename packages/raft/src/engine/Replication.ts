@@ -69,9 +69,7 @@ const overwrite = (state: State, message: AppendEntries, first: Index, batch: nu
   if (first <= state.commit) halt(`the leader of term ${message.term} contradicts what is committed at ${first}`)
   const conflicts = first <= state.log.last
   const kept = conflicts ? Log.truncateAfter(state.log, first - 1) : state.log
-  const runs = message.runs
-    .filter((_, place) => (message.runs[place + 1]?.start ?? message.last + 1) > first)
-    .map((run) => (run.start < first ? { start: first, term: run.term } : run))
+  const runs = Log.sliceRuns(message.runs, first, message.last)
   const memberships = message.memberships.filter(({ index }) => index >= first)
   const extended = { ...state, log: Log.append(kept, runs, message.last, memberships) }
   const append = { from: first, to: message.last, runs, batch, memberships }
@@ -172,9 +170,8 @@ export const onUnsent = (state: State<Leader>, { from, to }: Unsent): Next =>
 
 /** A leader that has heard from no majority for an election timeout cannot commit and must not be believed (§6.2). */
 export const quorumDeadline = (state: State<Leader>): number =>
-  state.settings.electionTimeout +
-  Quorum.reached(Log.membership(state.log), (id) =>
-    id === state.id ? state.now : state.role.progress.find((each) => each.id === id)?.heardAt ?? state.now)
+  state.settings.electionTimeout
+  + Quorum.reachedByOthers(state, state.now, (progress) => progress?.heardAt ?? state.now)
 
 /** Begins a round of asking: what answers it was sent no earlier than now. */
 export const beginRound = (state: State<Leader>): State<Leader> => {

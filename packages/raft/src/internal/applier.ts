@@ -90,7 +90,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       for (const question of each.questions) {
         const exit = yield* Effect.exit(machine.read(question.query, applied))
         // Now, and not before: between a look at the clock and a look at the state the node may have slept.
-        if (time.now() >= each.validUntil) reads.again(question)
+        const isLate = each.validUntil < Number.POSITIVE_INFINITY && time.now() >= each.validUntil
+        if (isLate) reads.again(question)
         else reads.complete(question, Exit.isFailure(exit) ? Exit.die(Cause.squash(exit.cause)) : exit)
       }
     }

@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type { WriteId } from "../engine/Durability.ts"
-import type { Run } from "../engine/Log.ts"
+import { type Run, sliceRuns } from "../engine/Log.ts"
 import type { Index, NodeId } from "../engine/LogPosition.ts"
 import type { AppendEntries, Message } from "../engine/Message.ts"
 import type { Send } from "../engine/Output.ts"
@@ -40,19 +40,17 @@ const isSame = (left: ReadonlyArray<Run>, right: ReadonlyArray<Run>): boolean =>
 /** The part of a message that these entries are, or undefined when they are not the ones it names. */
 const part = (message: AppendEntries, entries: Entries.Entries): AppendEntries | undefined => {
   const last = Entries.last(entries)
-  const named = message.runs.filter((run) => run.start <= last)
-  if (!isSame(named, entries.runs)) return undefined
+  if (!isSame(sliceRuns(message.runs, entries.first, last), entries.runs)) return undefined
   return { ...message, last, runs: entries.runs, memberships: message.memberships.filter(({ index }) => index <= last) }
 }
 
 /** What remains of a message after that part. */
 const rest = (message: AppendEntries, sent: Index): AppendEntries => {
   const term = message.runs.findLast((run) => run.start <= sent)?.term ?? message.previous.term
-  const runs = message.runs.filter((_, place) => (message.runs[place + 1]?.start ?? message.last + 1) > sent + 1)
   return {
     ...message,
     previous: { term, index: sent },
-    runs: runs.map((run) => (run.start <= sent ? { start: sent + 1, term: run.term } : run)),
+    runs: sliceRuns(message.runs, sent + 1, message.last),
     memberships: message.memberships.filter(({ index }) => index > sent)
   }
 }

@@ -5,7 +5,7 @@ import * as Describe from "../engine/Describe.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, NodeId, Term } from "../engine/LogPosition.ts"
 import { isVoter, type Member, type Membership, reachable } from "../engine/Membership.ts"
-import type { Role, State } from "../engine/State.ts"
+import type { State } from "../engine/State.ts"
 import type { Fatal } from "../RaftError.ts"
 
 /** A member, and whether it votes. */
@@ -47,9 +47,7 @@ export const of = (state: State, applied: Index, stopped: Fatal | undefined): St
   stopped
 })
 
-const roleOf = (state: State): Role["_tag"] => state.role._tag
-
 /** Whether something changed that an observer would want to be told of at once. */
 export const differs = (before: State, after: State): boolean =>
-  before.term !== after.term || before.leader !== after.leader || roleOf(before) !== roleOf(after)
+  before.term !== after.term || before.leader !== after.leader || before.role._tag !== after.role._tag
   || Log.membership(before.log) !== Log.membership(after.log)

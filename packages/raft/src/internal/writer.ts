@@ -25,18 +25,16 @@ export const make = Effect.fnUntraced(function*(
   const signal = yield* Queue.dropping<true>(1)
   let waiting: Array<StorageWrite> = []
   let newest: WriteId = 0
-  let failed = false
+  // After a failure it stays so: the disk has not said that anything was done, and is not asked again.
   let busySince: number | undefined
 
   const writeAll = Effect.suspend(() => {
-    if (waiting.length === 0 || failed) return Effect.void
+    if (waiting.length === 0 || busySince !== undefined) return Effect.void
     const changes = waiting
     const write = newest
     waiting = []
-    failed = true // Until the disk has said otherwise.
     busySince = time.now()
     return Effect.map(storage.write(changes), () => {
-      failed = false
       busySince = undefined
       onPersisted(write)
     })
