@@ -28,12 +28,13 @@ export interface Entries {
 }
 
 /**
- * What an entry is for: to open a leader's term, to change the state machine, to change the membership.
+ * What an entry is for: to open a leader's term, to change the state machine, to change the membership. On a witness it
+ * is only known that there was a command.
  *
  * @category models
  * @since 0.1.0
  */
-export const Kind = { noop: 0, command: 1, membership: 2 } as const
+export const Kind = { noop: 0, command: 1, membership: 2, withheld: 3 } as const
 
 /**
  * The entry with which a leader opens its term.
@@ -171,6 +172,31 @@ export const within = (entries: Entries, maxBytes: number): Entries => {
   const fitting = entries.ends.findIndex((end) => end > maxBytes)
   return slice(entries, entries.first, entries.first + Math.max(0, fitting - 1))
 }
+
+/**
+ * The same entries without their commands, for a witness: it counts them, and learns of memberships.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withhold = (entries: Entries): Entries => {
+  const ends: Array<number> = []
+  const pieces: Array<Uint8Array> = []
+  let offset = 0
+  for (let index = entries.first; index <= last(entries); index++) {
+    const place = index - entries.first
+    const isCommand = kindAt(entries, index) === Kind.command
+    const piece = isCommand ? withheld : entries.bytes.subarray(startOf(entries, place), entries.ends[place])
+    pieces.push(piece)
+    offset += piece.length
+    ends.push(offset)
+  }
+  const bytes = new Uint8Array(offset)
+  pieces.forEach((piece, place) => bytes.set(piece, place === 0 ? 0 : ends[place - 1] ?? 0))
+  return { first: entries.first, runs: entries.runs, bytes, ends }
+}
+
+const withheld = Uint8Array.of(Kind.withheld)
 
 /**
  * Joins pieces that follow each other without gaps. At least one piece.

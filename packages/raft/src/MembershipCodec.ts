@@ -13,7 +13,14 @@ import * as Text from "./Text.ts"
 
 const Id = Schema.NonEmptyString
 const Ids = Schema.Array(Id)
-const Members = Schema.Array(Schema.Struct({ id: Id, address: Schema.String }))
+const Members = Schema.Array(Schema.Struct({
+  id: Id,
+  address: Schema.String,
+  metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  priority: Schema.optionalKey(Schema.Natural),
+  isWitness: Schema.optionalKey(Schema.Boolean),
+  incarnation: Schema.optionalKey(Schema.Int)
+}))
 
 const Payload = Schema.fromJsonString(Schema.Struct({
   members: Members,

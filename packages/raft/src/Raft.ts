@@ -13,7 +13,7 @@ import type * as Stream from "effect/Stream"
 import type { Explanation } from "./engine/Explain.ts"
 import type { Index, LogPosition, NodeId } from "./engine/LogPosition.ts"
 import * as Membership from "./engine/Membership.ts"
-import type { Fate } from "./engine/State.ts"
+import type { Outcome } from "./engine/State.ts"
 import * as Driver from "./internal/driver.ts"
 import type * as Status from "./internal/status.ts"
 import type { Busy, Fatal, NotLeader, TransferError, Unknown } from "./RaftError.ts"
@@ -106,7 +106,7 @@ export class Raft extends Context.Service<Raft, {
    */
   readonly explain: (index?: Index) => Effect.Effect<Explanation>
   /** What became of the entry at a position, for instance that of an `Unknown`. Only what is committed decides. */
-  readonly fateOf: (position: LogPosition) => Effect.Effect<Fate>
+  readonly outcomeOf: (position: LogPosition) => Effect.Effect<Outcome>
   /** What the node says of itself now. */
   readonly status: Effect.Effect<RaftStatus>
   /**
@@ -147,7 +147,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     changeMembership: (change, { expected } = {}) => node.changeMembership(change, expected),
     transfer: node.transfer,
     explain: (index) => node.explain(index),
-    fateOf: node.fateOf,
+    outcomeOf: node.outcomeOf,
     status: node.status,
     changes: node.changes,
     peers: node.peers,

@@ -29,7 +29,8 @@ export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, l
  * @category guards
  * @since 0.1.0
  */
-export const misfit = ({ log }: Recovered, write: StorageWrite): string | undefined => {
+export const misfit = (recovered: Recovered, write: StorageWrite): string | undefined => {
+  const { log } = recovered
   const { boundary, entries, truncateAfter } = write
   if (truncateAfter !== undefined && (truncateAfter < log.boundary.index || truncateAfter > log.last)) {
     return `nothing to truncate after ${truncateAfter}: the log goes from ${log.boundary.index + 1} to ${log.last}`
@@ -44,7 +45,19 @@ export const misfit = ({ log }: Recovered, write: StorageWrite): string | undefi
     const term = entries.runs[0]?.term
     if (term !== undefined && term < Log.lastTerm(kept)) return `term ${term} follows term ${Log.lastTerm(kept)}`
   }
-  return boundary === undefined ? undefined : boundaryMisfit(extended(kept, entries), boundary)
+  const grown = extended(kept, entries)
+  return (boundary && boundaryMisfit(grown, boundary)) ?? snapshotMisfit(recovered, grown, write)
+}
+
+/** The log must not begin after the place up to which a snapshot stands for it, nor a snapshot go back. */
+const snapshotMisfit = ({ snapshot: before }: Recovered, log: Log.Log, write: StorageWrite): string | undefined => {
+  const { boundary, snapshot } = write
+  if (snapshot !== undefined && before !== undefined && snapshot.index < before.index) {
+    return `the snapshot of ${snapshot.index} cannot take the place of that of ${before.index}`
+  }
+  const begins = boundary?.index ?? log.boundary.index
+  const covered = (snapshot ?? before)?.index ?? 0
+  return begins > covered ? `the log cannot begin after ${begins}: a snapshot stands for what is up to ${covered}` : undefined
 }
 
 const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | undefined => {
@@ -61,21 +74,17 @@ const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | u
  * @since 0.1.0
  */
 export const after = (recovered: Recovered, write: StorageWrite): Recovered => {
-  const { boundary, entries, hardState, truncateAfter } = write
+  const { boundary, entries, hardState, snapshot = recovered.snapshot, truncateAfter } = write
   const kept = truncateAfter === undefined ? recovered.log : Log.truncateAfter(recovered.log, truncateAfter)
   const log = extended(kept, entries)
   return {
     hardState: hardState ?? recovered.hardState,
-    log: boundary === undefined ? log : beginningAt(log, boundary)
+    log: boundary === undefined ? log : Log.beginAt(log, boundary),
+    ...(snapshot && { snapshot })
   }
 }
 
 const extended = (log: Log.Log, entries: Entries.Entries | undefined): Log.Log =>
-  entries === undefined ? log : Log.append(log, entries.runs, Entries.last(entries), Entries.memberships(entries) ?? [])
-
-const beginningAt = (log: Log.Log, boundary: Log.Boundary): Log.Log => ({
-  boundary,
-  runs: Log.runsBetween(log, boundary.index + 1, log.last),
-  memberships: log.memberships.filter((entry) => entry.index > boundary.index),
-  last: Math.max(log.last, boundary.index)
-})
+  entries === undefined
+    ? log
+    : Log.append(log, entries.runs, Entries.last(entries), Entries.memberships(entries) ?? [], entries.bytes.length)

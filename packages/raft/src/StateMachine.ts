@@ -9,6 +9,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { Index, LogPosition } from "./engine/LogPosition.ts"
 
 /**
@@ -38,14 +39,30 @@ export class StateMachine extends Context.Service<StateMachine, {
   readonly apply: (commands: ReadonlyArray<Command>) => Effect.Effect<ReadonlyArray<unknown>>
   /** Looks without changing. `applied` is the index of the last entry that went into the state. */
   readonly read: (query: unknown, applied: Index) => Effect.Effect<unknown>
-  /** The whole state, as bytes that `restore` understands. */
-  readonly snapshot: Effect.Effect<Uint8Array>
-  /** Replaces the whole state. */
-  readonly restore: (snapshot: Uint8Array) => Effect.Effect<void>
+  /**
+   * The whole state as it is now, as bytes that `restore` understands. The stream is read later, while further commands
+   * are applied, and must not show them: hold on to a value that does not change, or to a copy.
+   */
+  readonly snapshot: Effect.Effect<Stream.Stream<Uint8Array>>
+  /** Replaces the whole state. An error of the stream is passed on; the node then restores again, or stops. */
+  readonly restore: <E>(snapshot: Stream.Stream<Uint8Array, E>) => Effect.Effect<void, E>
 }>()("effect-raft/StateMachine") {}
 
+/** All the bytes of a stream in one piece. */
+const collect = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Uint8Array, E> =>
+  Effect.map(Stream.runCollect(stream), (pieces) => {
+    const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+    let offset = 0
+    for (const piece of pieces) {
+      whole.set(piece, offset)
+      offset += piece.length
+    }
+    return whole
+  })
+
 /**
- * A state machine from plain functions, one command at a time.
+ * A state machine from plain functions, one command at a time. Its snapshot is written down at once and held in memory
+ * as a whole, also to restore it: for a large state that is too much, and `snapshot` and `restore` want to be streams.
  *
  * @category constructors
  * @since 0.1.0
@@ -59,6 +76,6 @@ export const make = (machine: {
   StateMachine.of({
     apply: (commands) => Effect.sync(() => commands.map((command) => machine.apply(command))),
     read: (query, applied) => Effect.sync(() => machine.read(query, applied)),
-    snapshot: Effect.sync(() => machine.snapshot()),
-    restore: (snapshot) => Effect.sync(() => machine.restore(snapshot))
+    snapshot: Effect.sync(() => Stream.succeed(machine.snapshot())),
+    restore: (snapshot) => Effect.map(collect(snapshot), (bytes) => machine.restore(bytes))
   })

@@ -1,5 +1,5 @@
 /**
- * What a node must not forget: its term and vote, and its log.
+ * What a node must not forget: its term and vote, its log, and the snapshot that stands for the log's beginning.
  *
  * Raft is safe only if `Storage` keeps its promises, so each is stated on the method that makes it, and
  * each has a case in `StorageTest` of `@effect-raft/testing`.
@@ -9,7 +9,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Boundary } from "./engine/Log.ts"
+import type * as Stream from "effect/Stream"
+import type { Boundary, Snapshot } from "./engine/Log.ts"
 import type { Index, NodeId } from "./engine/LogPosition.ts"
 import type { HardState, Recovered } from "./engine/State.ts"
 import type { Entries } from "./Entries.ts"
@@ -147,6 +148,38 @@ export interface StorageWrite {
   readonly entries: Entries | undefined
   /** Where the log begins from now on. */
   readonly boundary: Boundary | undefined
+  /** Keep this piece of a snapshot that another node sends. It does not count yet. */
+  readonly chunk?: SnapshotChunk | undefined
+  /**
+   * The snapshot that counts from now on, in the place of the one before: all of it was taken (`takeSnapshot`) or came in
+   * chunks. One of size 0 needs neither.
+   */
+  readonly snapshot?: Snapshot | undefined
+}
+
+/**
+ * A piece of a snapshot that is being received. At offset 0 a snapshot begins anew, and what was received of another is
+ * forgotten; any other follows right after the one before, of the same snapshot. What was received and did not come to
+ * count is forgotten when the storage is closed, or the node dies.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SnapshotChunk {
+  readonly snapshot: Snapshot
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/**
+ * What tells the bytes of a snapshot from others: how many there are, and their CRC-32.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SnapshotTaken {
+  readonly size: number
+  readonly checksum: number
 }
 
 /**
@@ -178,4 +211,23 @@ export class Storage extends Context.Service<Storage, {
    * come back in their old or in their new form.
    */
   readonly read: (from: Index, to: Index, maxBytes: number) => Effect.Effect<Entries, StorageError>
+  /**
+   * Keeps the bytes as a snapshot of everything up to `index`, durable before it succeeds; never all of them in memory
+   * at once, unless the stream brings them so. It counts once a write says so; until then, another for the same or
+   * another index takes its place, and a node that dies has lost it. May be called while a write is under way, never
+   * while another call is. An interrupted or failed stream leaves nothing.
+   */
+  readonly takeSnapshot: <E>(
+    index: Index,
+    bytes: Stream.Stream<Uint8Array, E>
+  ) => Effect.Effect<SnapshotTaken, StorageError | E>
+  /**
+   * The bytes from `offset` on, exactly `length` of them, of the snapshot that counts; fails with `Failed` if that is
+   * another one by now. May be called while a write is under way; if that puts another in its place, either is fine.
+   */
+  readonly readSnapshot: (
+    snapshot: Snapshot,
+    offset: number,
+    length: number
+  ) => Effect.Effect<Uint8Array, StorageError>
 }>()("effect-raft/Storage") {}

@@ -58,7 +58,7 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
 }
 
 /**
- * A message, and the entries that an `AppendEntries` speaks of.
+ * A message, and the payloads that it speaks of.
  *
  * @category models
  * @since 0.1.0
@@ -67,6 +67,8 @@ export interface Envelope {
   readonly message: Message
   /** Exactly the entries after `previous` up to `last`, in the terms that `runs` say; none with anything else. */
   readonly entries: Entries | undefined
+  /** Exactly the bytes of which an `InstallSnapshot` speaks; none if they are none, and with anything else. */
+  readonly chunk?: Uint8Array | undefined
 }
 
 /**
@@ -126,10 +128,11 @@ export interface Connection {
 export class Transport extends Context.Service<Transport, {
   /**
    * Takes part until the scope closes. `receive` is called with each message that comes, one at a time, and
-   * returns at once. Messages come only from nodes that named the same cluster, under the name they gave.
+   * returns at once; `incarnation` is the one that the sender gave when it introduced itself. Messages come only from
+   * nodes that named the same cluster, under the name they gave.
    */
   readonly join: (
     self: Self,
-    receive: (envelope: Envelope) => void
+    receive: (envelope: Envelope, incarnation: number) => void
   ) => Effect.Effect<Connection, TransportError, Scope.Scope>
 }>()("effect-raft/Transport") {}

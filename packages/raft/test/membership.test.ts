@@ -390,15 +390,15 @@ describe("what became of a command", () => {
       const error = yield* result(Effect.flip(old.raft.propose(bytes("lost"))))
       const position = Exit.isSuccess(error) && error.value._tag === "Unknown" ? error.value.position : undefined
       if (position === undefined) return assert.fail(`${error}`)
-      const open = yield* old.raft.fateOf(position)
+      const open = yield* old.raft.outcomeOf(position)
       const leader = yield* nodes.awaitLeader
       yield* result(leader.raft.propose(bytes("kept")))
       yield* nodes.network.heal
       yield* TestClock.adjust(2000)
 
       assert.strictEqual(open, "InProgress")
-      assert.strictEqual(yield* old.raft.fateOf(position), "Rejected")
+      assert.strictEqual(yield* old.raft.outcomeOf(position), "Rejected")
       const { commit, term } = yield* leader.raft.status
-      assert.strictEqual(yield* old.raft.fateOf({ term, index: commit }), "Committed")
+      assert.strictEqual(yield* old.raft.outcomeOf({ term, index: commit }), "Committed")
     })))
 })

@@ -16,7 +16,7 @@ import type { Output } from "./Output.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import type { Settings } from "./Settings.ts"
-import { type Fate, isLeader, type Leader, type Recovered, type State } from "./State.ts"
+import { type Outcome, isLeader, type Leader, type Recovered, type State } from "./State.ts"
 import * as Step from "./Step.ts"
 
 export interface Start {
@@ -97,7 +97,7 @@ const leaderDeadline = (state: State<Leader>): number =>
   Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))
 
 /** What became of the entry at `position`. Only what is committed decides: that it was truncated here says nothing. */
-export const fateOf = (state: State, position: LogPosition): Fate => {
+export const outcomeOf = (state: State, position: LogPosition): Outcome => {
   if (position.index > state.commit) return "InProgress"
   const term = Log.termAt(state.log, position.index)
   if (typeof term !== "number") return "Unknown"

@@ -3,8 +3,8 @@
  * runs backwards; the engine has none of its own.
  */
 import type { WriteId } from "./Durability.ts"
-import type { Index, NodeId } from "./LogPosition.ts"
-import type { Change } from "./Membership.ts"
+import type { Index, LogPosition, NodeId, Term } from "./LogPosition.ts"
+import type { Change, Membership } from "./Membership.ts"
 import type { Message } from "./Message.ts"
 import type { Handle } from "./State.ts"
 
@@ -23,6 +23,10 @@ export interface Receive extends At {
   readonly _tag: "Receive"
   readonly message: Message
   readonly batch: Handle | undefined
+  /** How many bytes the payloads are; 0 if it is not said. */
+  readonly bytes?: number
+  /** Names the disk that the sender runs on, if it is known. */
+  readonly incarnation?: number
 }
 
 /** Commands to add to the log: one input, however many they are. */
@@ -30,6 +34,8 @@ export interface Propose extends At {
   readonly _tag: "Propose"
   readonly batch: Handle
   readonly count: number
+  /** How many bytes they are; 0 if it is not said. */
+  readonly bytes?: number
 }
 
 /** Someone wants to read what is committed by now, or later (§6.4). */
@@ -59,6 +65,27 @@ export interface Unsent extends At {
   readonly from: Index
 }
 
+/** The chunk of a snapshot at `offset` could not be sent to `to`, nor what was to follow it. */
+export interface ChunkUnsent extends At {
+  readonly _tag: "ChunkUnsent"
+  readonly to: NodeId
+  readonly offset: number
+}
+
+/** Someone wants a snapshot of what is applied by now, or later (§5.1). */
+export interface RequestSnapshot extends At {
+  readonly _tag: "RequestSnapshot"
+  readonly request: Handle
+}
+
+/** The snapshot at `index` is on the disk, whole. */
+export interface SnapshotTaken extends At {
+  readonly _tag: "SnapshotTaken"
+  readonly index: Index
+  readonly size: number
+  readonly checksum: number
+}
+
 /** An operator wants another membership (§4.1). */
 export interface ChangeMembership extends At {
   readonly _tag: "ChangeMembership"
@@ -76,6 +103,24 @@ export interface TransferLeadership extends At {
   readonly deadline: number
 }
 
+/** The operator has thought better of it. */
+export interface AbortTransfer extends At {
+  readonly _tag: "AbortTransfer"
+}
+
+/**
+ * An operator puts a membership in force that nobody agreed to, because those who would have to are lost for good. `term`
+ * begins the epoch after that of every survivor.
+ */
+export interface ForceMembership extends At {
+  readonly _tag: "ForceMembership"
+  readonly request: Handle
+  readonly term: Term
+  readonly membership: Membership
+  /** Where the log of this node ended when the survivors were compared: it must still. */
+  readonly last: LogPosition
+}
+
 /** The disk has been busy with one write for too long, or is no longer. */
 export interface DiskStalled extends At {
   readonly _tag: "DiskStalled"
@@ -90,6 +135,11 @@ export type Input =
   | Persisted
   | Applied
   | Unsent
+  | ChunkUnsent
+  | RequestSnapshot
+  | SnapshotTaken
   | ChangeMembership
+  | ForceMembership
   | TransferLeadership
+  | AbortTransfer
   | DiskStalled

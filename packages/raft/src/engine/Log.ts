@@ -10,6 +10,7 @@
  */
 import type { Index, LogPosition, Term } from "./LogPosition.ts"
 import { type Membership, none as noMembership } from "./Membership.ts"
+import * as Sizes from "./Sizes.ts"
 
 /** The entries from `start` on carry `term`, up to the next run's start or the end of the log. */
 export interface Run {
@@ -23,11 +24,20 @@ export interface MembershipEntry {
   readonly membership: Membership
 }
 
-/** Where the log begins: the last entry that a snapshot covers; index 0 when there is none. */
+/** Where the log begins: the entry before its first one, and the membership in force there; index 0 at the very start. */
 export interface Boundary {
   readonly index: Index
   readonly term: Term
   readonly membership: Membership
+}
+
+/**
+ * A snapshot stands for everything up to and with the entry at `index`. Size and checksum tell its bytes from those of
+ * another node, which may have written down the same state in another way.
+ */
+export interface Snapshot extends Boundary {
+  readonly size: number
+  readonly checksum: number
 }
 
 export interface Log {
@@ -37,14 +47,30 @@ export interface Log {
   /** Memberships that entries above the boundary carry, in order. */
   readonly memberships: ReadonlyArray<MembershipEntry>
   readonly last: Index
+  /** How many bytes the entries take, as far as that was said. */
+  readonly sizes: Sizes.Sizes
 }
 
 export const empty = (membership: Membership = noMembership): Log => ({
   boundary: { index: 0, term: 0, membership },
   runs: [],
   memberships: [],
-  last: 0
+  last: 0,
+  sizes: Sizes.none
 })
+
+/** The snapshot of a log that has none. */
+export const noSnapshot = (membership: Membership = noMembership): Snapshot => ({
+  index: 0,
+  term: 0,
+  membership,
+  size: 0,
+  checksum: 0
+})
+
+/** Whether the bytes of one go on where those of the other end. */
+export const isSameSnapshot = (left: Snapshot, right: Snapshot): boolean =>
+  left.index === right.index && left.term === right.term && left.size === right.size && left.checksum === right.checksum
 
 /** The term of the last entry, or the boundary's when there is none. */
 export const lastTerm = (log: Log): Term => {
@@ -118,7 +144,8 @@ export const append = (
   log: Log,
   runs: ReadonlyArray<Run>,
   last: Index,
-  memberships: ReadonlyArray<MembershipEntry>
+  memberships: ReadonlyArray<MembershipEntry>,
+  bytes = 0
 ): Log => {
   const head = runs[0]
   const extended = head !== undefined && head.term === lastTerm(log) && log.runs.length > 0 ? runs.slice(1) : runs
@@ -126,7 +153,8 @@ export const append = (
     boundary: log.boundary,
     runs: extended.length === 0 ? log.runs : [...log.runs, ...extended],
     memberships: memberships.length === 0 ? log.memberships : [...log.memberships, ...memberships],
-    last
+    last,
+    sizes: Sizes.add(log.sizes, log.last, last, bytes)
   }
 }
 
@@ -135,8 +163,24 @@ export const truncateAfter = (log: Log, index: Index): Log => ({
   boundary: log.boundary,
   runs: log.runs.filter((run) => run.start <= index),
   memberships: log.memberships.filter((entry) => entry.index <= index),
-  last: index
+  last: index,
+  sizes: Sizes.truncateAfter(log.sizes, index)
 })
+
+/** The log from `boundary` on: what lies up to there is in a snapshot. Past the end of the log: nothing of it is left. */
+export const beginAt = (log: Log, boundary: Boundary): Log => ({
+  boundary,
+  runs: runsBetween(log, boundary.index + 1, log.last),
+  memberships: log.memberships.filter((entry) => entry.index > boundary.index),
+  last: Math.max(log.last, boundary.index),
+  sizes: Sizes.dropUpTo(log.sizes, boundary.index)
+})
+
+/** What a boundary at `index` would be; undefined where the log no longer tells, or does not tell yet. */
+export const boundaryAt = (log: Log, index: Index): Boundary | undefined => {
+  const term = termAt(log, index)
+  return typeof term === "number" ? { index, term, membership: membershipAt(log, index) } : undefined
+}
 
 /** The membership in force: the last one in the log, committed or not (§4.1). */
 export const membership = (log: Log): Membership =>
@@ -145,6 +189,10 @@ export const membership = (log: Log): Membership =>
 /** The index of the entry that put that membership in force; the boundary's when none did. */
 export const membershipIndex = (log: Log): Index =>
   log.memberships[log.memberships.length - 1]?.index ?? log.boundary.index
+
+/** The membership that was in force once the entry at `index` was in the log, which must not be below the boundary. */
+export const membershipAt = (log: Log, index: Index): Membership =>
+  log.memberships.findLast((entry) => entry.index <= index)?.membership ?? log.boundary.membership
 
 /** The membership that was in force before the last one in the log. */
 export const previousMembership = (log: Log): Membership =>
@@ -166,7 +214,8 @@ export const hint = (log: Log, index: Index): { readonly last: Index; readonly r
 
 /**
  * The last index at which this log and the one that `hint` describes hold the same entry, as far as the
- * hint shows. One comparison of runs finds it, however many entries differ.
+ * hint shows; below the boundary when that is further back than this log reaches. One comparison of runs finds it,
+ * however many entries differ.
  */
 export const agreement = (log: Log, last: Index, runs: ReadonlyArray<Run>): Index => {
   for (let place = runs.length - 1; place >= 0; place--) {
@@ -181,6 +230,9 @@ export const agreement = (log: Log, last: Index, runs: ReadonlyArray<Run>): Inde
       if (mine.term === run.term && both >= Math.max(run.start, mine.start)) return both
     }
   }
+  const { index, term } = log.boundary
+  const atBoundary = runs.findLast((run) => run.start <= index)
+  if (last >= index && atBoundary?.term === term) return index
   const oldest = runs[0]
-  return Math.max(log.boundary.index, Math.min(oldest === undefined ? last : oldest.start - 1, log.last))
+  return Math.min(oldest === undefined ? last : oldest.start - 1, log.last)
 }

@@ -12,6 +12,18 @@ export type NodeId = string
 /** A period with at most one leader (§3.3). Zero: before the first election. */
 export type Term = number
 
+/**
+ * How many terms lie between two forced memberships. Whoever forces a membership begins a new epoch: a term that no
+ * election of an earlier one reaches.
+ */
+const termsPerEpoch = 2 ** 32
+
+/** How often a membership had been forced when the term began. Almost always 0. */
+export const epochOf = (term: Term): number => Math.floor(term / termsPerEpoch)
+
+/** The first term of the epoch after that of `term`. */
+export const nextEpoch = (term: Term): Term => (epochOf(term) + 1) * termsPerEpoch
+
 /** A place in the log; the first entry has index 1. */
 export type Index = number
 

@@ -14,6 +14,20 @@ export interface Member {
   readonly id: NodeId
   /** What the transport connects to: `host:port`, or whatever the transport in use understands. */
   readonly address: string
+  /** What the application wants everyone to know of it, for instance its zone. Raft does not look at it. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /**
+   * Who stands for election first: whoever has less waits an election timeout longer for each step, and with 0 it never
+   * stands by itself. Without one: 1.
+   */
+  readonly priority?: number
+  /** It votes and keeps the log's terms and memberships, and no payload. So it never leads, and answers nothing. */
+  readonly isWitness?: boolean
+  /**
+   * The disk with which it takes part, once a leader has seen it. Whoever comes under the same id with another disk has
+   * forgotten what it promised, and is not heard.
+   */
+  readonly incarnation?: number
 }
 
 export interface Membership {
@@ -58,6 +72,34 @@ export const isVoter = (membership: Membership, id: NodeId): boolean =>
 
 export const isMember = (membership: Membership, id: NodeId): boolean =>
   membership.members.some((member) => member.id === id)
+
+/** What is known of `id`, also while it is on its way out. */
+export const find = ({ departing, members }: Membership, id: NodeId): Member | undefined =>
+  members.find((member) => member.id === id) ?? departing.find((member) => member.id === id)
+
+/** Whether `id` keeps no payloads. */
+export const isWitness = (membership: Membership, id: NodeId): boolean => find(membership, id)?.isWitness === true
+
+const priorityOf = ({ isWitness, priority = 1 }: Member): number => (isWitness === true ? 0 : priority)
+
+/** Whether `id` stands for election when nobody leads. Who keeps no payloads could not serve them. */
+export const mayLead = (membership: Membership, id: NodeId): boolean => {
+  const member = find(membership, id)
+  return member === undefined || priorityOf(member) > 0
+}
+
+/** How many steps `id` stands behind the voter who should lead first. */
+export const rank = (membership: Membership, id: NodeId): number => {
+  const { members, voters } = membership
+  let first = 1
+  let own = 1
+  for (const member of members) {
+    const priority = priorityOf(member)
+    if (member.id === id) own = priority
+    if (priority > first && voters.includes(member.id)) first = priority
+  }
+  return Math.max(0, first - own)
+}
 
 /** Whether `id` decides everything alone. */
 export const isSoleVoter = (membership: Membership, id: NodeId): boolean =>
@@ -113,8 +155,14 @@ const targetOf = (current: Membership, change: Change): Target | string => {
         promoting: promoting.filter((id) => id !== change.id)
       }))
     case "Replace":
-      return { members: change.members, voters: change.voters, promoting: [] }
+      return { members: change.members.map((member) => recalled(current, member)), voters: change.voters, promoting: [] }
   }
+}
+
+/** Whoever stays keeps what was seen of it: an operator names ids and addresses. */
+const recalled = (current: Membership, member: Member): Member => {
+  const incarnation = member.incarnation ?? find(current, member.id)?.incarnation
+  return incarnation === undefined ? member : { ...member, incarnation }
 }
 
 const fault = ({ members, voters }: Target): string | undefined => {
@@ -123,14 +171,25 @@ const fault = ({ members, voters }: Target): string | undefined => {
   if (ids.has("")) return "a member has an empty id"
   if (voters.length === 0) return "nobody would vote"
   if (new Set(voters).size !== voters.length) return "a voter is named twice"
-  return voters.every((id) => ids.has(id)) ? undefined : "a voter is no member"
+  if (!voters.every((id) => ids.has(id))) return "a voter is no member"
+  const leads = members.some((member) => voters.includes(member.id) && priorityOf(member) > 0)
+  return leads ? undefined : "nobody would lead"
 }
 
 /** The membership with which the change begins, or why it makes no sense. Only from one that is not joint. */
 export const begin = (current: Membership, change: Change): Membership | string => {
   const target = targetOf(current, change)
   if (typeof target === "string") return target
-  return fault(target) ?? enter(current, target)
+  return fault(target) ?? unlike(current, target) ?? enter(current, target)
+}
+
+/** A log without payloads cannot become one with them, nor the other way round: that takes another disk, and so an id. */
+const unlike = (current: Membership, { members }: Target): string | undefined => {
+  const turned = members.find((member) => {
+    const before = find(current, member.id)
+    return before !== undefined && (before.isWitness === true) !== (member.isWitness === true)
+  })
+  return turned && `${turned.id} cannot become a witness, or cease to be one: remove it and add it under another id`
 }
 
 /** Both sets of voters, unless they are the same (§4.3). */
@@ -150,6 +209,26 @@ export const promote = (current: Membership, id: NodeId): Membership =>
     voters: [...current.voters, id],
     promoting: current.promoting.filter((other) => other !== id)
   })
+
+/** The same membership, with what was seen of the disks of its members. */
+export const record = (current: Membership, seen: (id: NodeId) => number | undefined): Membership => ({
+  ...current,
+  members: current.members.map((member) => {
+    const incarnation = member.incarnation ?? seen(member.id)
+    return incarnation === undefined ? member : { ...member, incarnation }
+  })
+})
+
+/**
+ * The membership that a sole survivor leads, with whoever else is left to learn from it and then to vote. Only where a
+ * majority of the one before is lost for good.
+ */
+export const forced = (current: Membership, leader: NodeId, survivors: ReadonlyArray<NodeId>): Membership => ({
+  ...none,
+  members: current.members.filter(({ id }) => survivors.includes(id)),
+  voters: [leader],
+  promoting: survivors.filter((id) => id !== leader && current.voters.includes(id)).sort()
+})
 
 /** The new voters alone (§4.3). */
 export const leave = (joint: Membership): Membership => ({ ...joint, outgoing: [], departing: [] })

@@ -5,7 +5,7 @@
  * sender's term, so the term rule (§3.3) is applied once, in `Step`, and in no handler. Payloads are not
  * here: the entries of an `AppendEntries` are named by their places and terms, and travel beside it.
  */
-import type { MembershipEntry, Run } from "./Log.ts"
+import type { MembershipEntry, Run, Snapshot } from "./Log.ts"
 import type { Index, LogPosition, NodeId, Term } from "./LogPosition.ts"
 
 interface Header {
@@ -81,7 +81,72 @@ export interface AppendReply extends Header {
   readonly runs: ReadonlyArray<Run>
 }
 
-export type Message = RequestPreVote | PreVoteReply | RequestVote | VoteReply | AppendEntries | AppendReply | TimeoutNow
+/**
+ * A leader whose log no longer reaches back to what a follower lacks sends the snapshot that stands for it, in chunks
+ * (§5.3). Without bytes it is a heartbeat, which asks how far the follower has got. The bytes travel beside it.
+ */
+export interface InstallSnapshot extends Header {
+  readonly _tag: "InstallSnapshot"
+  readonly snapshot: Snapshot
+  /** Where the chunk stands in the snapshot, in bytes. */
+  readonly offset: number
+  readonly length: number
+  /** As in `AppendEntries`. */
+  readonly sequence: number
+}
+
+/** How much of a snapshot the follower has; once it has all of it, an `AppendReply` says so instead. */
+export interface SnapshotReply extends Header {
+  readonly _tag: "SnapshotReply"
+  /** Of the message that is answered. */
+  readonly sequence: number
+  readonly offset: number
+  readonly index: Index
+  /** Without a gap from the beginning, on its disk. */
+  readonly received: number
+}
+
+/** A node that does not lead has been asked to read: from which entry on may it answer (§6.4)? */
+export interface RequestRead extends Header {
+  readonly _tag: "RequestRead"
+  readonly read: number
+  /** Drawn anew for each read, also after a restart: the answer to another one says nothing. */
+  readonly round: number
+  readonly isLease: boolean
+}
+
+/** It may be answered once `index` is applied. */
+export interface ReadReply extends Header {
+  readonly _tag: "ReadReply"
+  readonly read: number
+  readonly round: number
+  readonly index: Index
+}
+
+/**
+ * The receiver has no part in this cluster any more, and must stop before it does harm. `Incarnation`: under its name the
+ * members know another disk. `Epoch`: a membership was forced without it while it was away.
+ */
+export interface Disowned extends Header {
+  readonly _tag: "Disowned"
+  readonly reason: "Incarnation" | "Epoch"
+  /** The disk that is meant, for the receiver may have moved on; undefined where it was not said. */
+  readonly incarnation: number | undefined
+}
+
+export type Message =
+  | RequestPreVote
+  | PreVoteReply
+  | RequestVote
+  | VoteReply
+  | AppendEntries
+  | AppendReply
+  | InstallSnapshot
+  | SnapshotReply
+  | TimeoutNow
+  | RequestRead
+  | ReadReply
+  | Disowned
 
 /**
  * The leader asks its successor to stand at once, without asking first (§3.10). Of no effect unless the receiver is in
@@ -94,10 +159,15 @@ export interface TimeoutNow extends Header {
 
 /**
  * Whether a message agrees with itself: the runs name exactly the entries after `previous` up to `last`, in terms
- * that rise to the sender's own, and memberships stand among them, in order. What does not was damaged or made up, and
- * is not heard.
+ * that rise to the sender's own, and memberships stand among them, in order; a chunk lies within its snapshot. What does
+ * not was damaged or made up, and is not heard.
  */
 export const isConsistent = (message: Message): boolean => {
+  if (message._tag === "InstallSnapshot") {
+    const { length, offset, snapshot } = message
+    return snapshot.index > 0 && snapshot.term > 0 && snapshot.term <= message.term && offset >= 0 && length >= 0
+      && offset + length <= snapshot.size
+  }
   if (message._tag !== "AppendEntries") return true
   const { last, memberships, previous, runs, term } = message
   if (previous.index === 0 && previous.term !== 0) return false

@@ -3,7 +3,7 @@
  * promises something names the write it waits for.
  */
 import type { WriteId } from "./Durability.ts"
-import type { Boundary, MembershipEntry, Run } from "./Log.ts"
+import type { Boundary, MembershipEntry, Run, Snapshot } from "./Log.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
 import type { Message } from "./Message.ts"
 import type { Handle, HardState } from "./State.ts"
@@ -19,6 +19,15 @@ export interface Append {
   readonly memberships: ReadonlyArray<MembershipEntry>
 }
 
+/** A piece of a snapshot that another node sends: right after the one before, or the first of this snapshot. */
+export interface Chunk {
+  readonly snapshot: Snapshot
+  readonly offset: number
+  readonly length: number
+  /** Where its bytes are; none if it is empty. */
+  readonly batch: Handle | undefined
+}
+
 /** One atomic write: all of it survives a crash, or none. Writes are carried out in the order of their numbers. */
 export interface Write {
   readonly _tag: "Write"
@@ -29,6 +38,10 @@ export interface Write {
   readonly append: Append | undefined
   /** Where the log begins from now on. */
   readonly boundary: Boundary | undefined
+  /** Keep this of a snapshot that is being received. It does not count before all of it is there. */
+  readonly chunk: Chunk | undefined
+  /** The snapshot that counts from now on: it was taken, or received with the chunks up to this write. */
+  readonly snapshot: Snapshot | undefined
 }
 
 /**
@@ -75,6 +88,14 @@ export interface Superseded {
   readonly to: Index
 }
 
+/** What became of proposals is not to be seen any more: a snapshot has taken their place. They may have happened. */
+export interface Indeterminate {
+  readonly _tag: "Indeterminate"
+  readonly batch: Handle
+  readonly from: Index
+  readonly to: Index
+}
+
 /**
  * The read may be answered once `index` is applied, until `validUntil` on the clock of the inputs (infinity: whenever).
  * Whoever answers looks at the clock after it has looked at the state: the node may have been asleep in between.
@@ -97,6 +118,29 @@ export interface Apply {
   readonly _tag: "Apply"
   readonly from: Index
   readonly to: Index
+}
+
+/**
+ * The state machine is to become what the snapshot says, once everything up to `after` is durable (0: at once). What was
+ * handed over before and is not applied by then never will be: the snapshot has it, and the log no longer does.
+ */
+export interface RestoreSnapshot {
+  readonly _tag: "RestoreSnapshot"
+  readonly snapshot: Snapshot
+  readonly after: WriteId
+}
+
+/** A snapshot of the state as it is right after `index`, which was the last to be handed over, is to be kept. */
+export interface TakeSnapshot {
+  readonly _tag: "TakeSnapshot"
+  readonly index: Index
+}
+
+/** A snapshot that was asked for is there. */
+export interface SnapshotDone {
+  readonly _tag: "SnapshotDone"
+  readonly request: Handle
+  readonly index: Index
 }
 
 /** A change of membership is committed, and nothing of it is left to do. */
@@ -139,10 +183,11 @@ export interface TransferFailed {
 }
 
 /**
+ * `Aborted`: by the operator. If the other was asked already, it may still happen.
  * `Pending`: another node has been asked to stand, and it must show what comes of that. `Superseded`: by a later
  * transfer. `Timeout`: not by the deadline; it may still happen if the other was asked.
  */
-export type TransferRefusal = "NotLeader" | "NotVoter" | "Pending" | "Superseded" | "Timeout"
+export type TransferRefusal = "NotLeader" | "NotVoter" | "Pending" | "Superseded" | "Aborted" | "Timeout"
 
 export type Output =
   | Write
@@ -151,9 +196,13 @@ export type Output =
   | Refused
   | Resolved
   | Superseded
+  | Indeterminate
   | ReadReady
   | ReadFailed
   | Apply
+  | RestoreSnapshot
+  | TakeSnapshot
+  | SnapshotDone
   | ChangeDone
   | ChangeRefused
   | ChangeUnknown

@@ -2,14 +2,15 @@
  * What a leader knows of one other member's log (§3.5).
  *
  * While the place where two logs agree is not known, one message at a time asks for it (probe). Once it
- * is, entries are sent ahead of their answers, up to a window (replicate). `match` only ever grows: it is
+ * is, entries are sent ahead of their answers, up to a window (replicate). To a member that lacks what the log no
+ * longer holds, a snapshot is sent, also ahead of the answers (snapshot). `match` only ever grows: it is
  * what the member has on its disk. `next` is a guess and may be taken back, never to `match` or below.
  */
 import type { Index, NodeId } from "./LogPosition.ts"
 
 export interface Progress {
   readonly id: NodeId
-  readonly mode: "probe" | "replicate"
+  readonly mode: "probe" | "replicate" | "snapshot"
   /** The member's log agrees with ours, durably, up to here. */
   readonly match: Index
   /** The first entry that was not sent yet. */
@@ -33,6 +34,23 @@ export interface Progress {
   readonly servedUntil: number | undefined
   /** Set while a learner is to become a voter: how fast it follows (§4.2.1). */
   readonly round: Round | undefined
+  /** The snapshot that is on its way. */
+  readonly sending: Sending | undefined
+  /** Names the disk it was last heard from. */
+  readonly incarnation: number | undefined
+}
+
+/** How much of a snapshot was sent, and how much has arrived. */
+export interface Sending {
+  readonly index: Index
+  /** The first byte that was not sent yet. */
+  readonly next: number
+  /** Without a gap, on the member's disk. */
+  readonly acknowledged: number
+  /** Something was lost, or nothing is known yet: one message at a time, until more has arrived. */
+  readonly isProbing: boolean
+  /** When more had arrived last. */
+  readonly movedAt: number
 }
 
 /** What a learner must reach, and since when. When it takes less than an election timeout, it has caught up. */
@@ -54,7 +72,9 @@ export const begin = (id: NodeId, last: Index, now: number): Progress => ({
   refused: undefined,
   toldCommit: 0,
   servedUntil: undefined,
-  round: undefined
+  round: undefined,
+  sending: undefined,
+  incarnation: undefined
 })
 
 /** Begins to look for the place of agreement again, from `next` on. */
@@ -62,7 +82,8 @@ export const probe = (progress: Progress, next: Index): Progress => ({
   ...progress,
   mode: "probe",
   next: Math.max(progress.match + 1, next),
-  waiting: false
+  waiting: false,
+  sending: undefined
 })
 
 /** Whether a round was run in less than an election timeout, by someone who was heard lately. */

@@ -7,7 +7,7 @@
  */
 import type { Seed } from "./Chance.ts"
 import type { Durability } from "./Durability.ts"
-import type { Log } from "./Log.ts"
+import type { Log, Snapshot } from "./Log.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
 import type { Change } from "./Membership.ts"
 import type { Progress } from "./Progress.ts"
@@ -42,10 +42,27 @@ export interface Candidate {
 /** Reads that wait for a majority to confirm that this node still leads (§6.4). */
 export interface PendingRead {
   readonly read: number
+  /** Who was asked to read and did not lead; undefined for this node. */
+  readonly asker: Asker | undefined
   /** The round that must be confirmed: one that began after the read arrived. */
   readonly sequence: number
   /** What must be applied before the read is answered. */
   readonly index: Index
+}
+
+/** A node that wants to answer a read itself, and what it calls this one. */
+export interface Asker {
+  readonly id: NodeId
+  readonly round: number
+}
+
+/** A read of which this node has asked the leader (§6.4). It outlives the leader: the next one is asked again. */
+export interface ForwardedRead {
+  readonly read: Handle
+  readonly round: number
+  readonly isLease: boolean
+  /** Who was asked last, in which term and when; undefined when nobody could be. */
+  readonly asked: { readonly leader: NodeId; readonly term: Term; readonly at: number } | undefined
 }
 
 /** A round of asking, and when it began: nothing of it was sent before. */
@@ -81,10 +98,37 @@ export interface Leader {
   readonly change: PendingChange | undefined
 }
 
-/** A change of membership that is under way (§4.3). */
+/** A change of membership that is under way (§4.3), or waits until what this leader saw of its members is committed. */
 export interface PendingChange {
   readonly request: Handle
   readonly change: Change
+  readonly expected: Index | undefined
+  readonly isBegun: boolean
+}
+
+/** A snapshot that the state machine is writing down, and who waits for it. */
+export interface Snapshotting {
+  readonly index: Index
+  readonly requests: ReadonlyArray<Handle>
+}
+
+/** A snapshot that a leader is sending: so much of it is here without a gap, on the disk or on its way there. */
+export interface Receiving {
+  readonly snapshot: Snapshot
+  readonly received: number
+}
+
+/** Someone who came under a member's name with another disk. */
+export interface Stranger {
+  readonly id: NodeId
+  readonly incarnation: number
+  readonly at: number
+}
+
+/** What the leader last said was committed, and when this node heard it. */
+export interface Tidings {
+  readonly commit: Index
+  readonly at: number
 }
 
 /** Leadership on its way to another (§3.10). It outlives the role: only the next leader shows that it has arrived. */
@@ -114,12 +158,20 @@ export type Handle = number
 
 export interface State<out R extends Role = Role> {
   readonly id: NodeId
+  /** Names the disk that this node runs on; undefined where disks have no names. */
+  readonly incarnation: number | undefined
   readonly settings: Settings
   readonly term: Term
   readonly votedFor: NodeId | undefined
   /** Who leads the current term, as far as this node knows. */
   readonly leader: NodeId | undefined
   readonly log: Log
+  /** The newest snapshot. The log may reach further back, for the sake of others. */
+  readonly snapshot: Snapshot
+  readonly snapshotting: Snapshotting | undefined
+  /** Who wants a snapshot, and will have the next one. */
+  readonly snapshotRequests: ReadonlyArray<Handle>
+  readonly receiving: Receiving | undefined
   readonly durability: Durability
   readonly commit: Index
   /** What was handed to the state machine. */
@@ -127,6 +179,7 @@ export interface State<out R extends Role = Role> {
   /** What the state machine says it has applied. */
   readonly applied: Index
   readonly waiters: ReadonlyArray<Waiter>
+  readonly forwarded: ReadonlyArray<ForwardedRead>
   readonly transfer: Transfer | undefined
   /** The disk has not finished a write for too long: this node should not lead. */
   readonly isStalled: boolean
@@ -141,13 +194,18 @@ export interface State<out R extends Role = Role> {
    * from it, as far as it knows: what it promised then was not on its disk.
    */
   readonly heardLeaderAt: number
+  readonly tidings: Tidings
+  /** When everything was applied that the leader had said was committed; minus infinity before that. */
+  readonly freshAt: number
+  /** Who was not heard because of its disk: the last of each name. */
+  readonly strangers: ReadonlyArray<Stranger>
 }
 
 /**
  * What became of the entry at a position, as far as this node knows. `Unknown`: the place is in a snapshot, which no
  * longer tells. Until something is committed at its place, an entry may still be: `InProgress`.
  */
-export type Fate = "InProgress" | "Committed" | "Rejected" | "Unknown"
+export type Outcome = "InProgress" | "Committed" | "Rejected" | "Unknown"
 
 /** What must survive a crash besides the log. */
 export interface HardState {
@@ -159,6 +217,8 @@ export interface HardState {
 export interface Recovered {
   readonly hardState: HardState
   readonly log: Log
+  /** Absent where there is none. */
+  readonly snapshot?: Snapshot
 }
 
 export const isLeader = (state: State): state is State<Leader> => state.role._tag === "Leader"

@@ -142,7 +142,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     changeMembership: (change: Change, expected: Index | undefined) => operations.change(change, expected),
     transfer: (to: NodeId) => operations.transfer(to),
     explain: (index: Index | undefined) => Effect.sync(() => Explain.explain(loop.at(time.now()), index)),
-    fateOf: (position: LogPosition) => Effect.sync(() => Engine.fateOf(loop.state(), position)),
+    outcomeOf: (position: LogPosition) => Effect.sync(() => Engine.outcomeOf(loop.state(), position)),
     status: Effect.sync(() => statusOf(loop.state(), reason())),
     // Whoever begins to listen is told what is so now, and not what was at the last change.
     changes: Stream.map(
