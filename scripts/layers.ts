@@ -80,13 +80,16 @@ export const engine = {
   rules: [
     "Roles",
     "Commit",
+    "Compaction",
     "Outcome",
+    "SnapshotSending",
     "Replication",
-    "Snapshot",
+    "SnapshotReceiving",
     "Read",
     "Reconfiguration",
     "Transfer",
-    "Election"
+    "Election",
+    "LastResort"
   ],
   whole: ["Step", "Invariants", "Engine", "Describe", "Explain", "index"]
 } as const

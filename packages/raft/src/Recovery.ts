@@ -57,7 +57,9 @@ const snapshotMisfit = ({ snapshot: before }: Recovered, log: Log.Log, write: St
   }
   const begins = boundary?.index ?? log.boundary.index
   const covered = (snapshot ?? before)?.index ?? 0
-  return begins > covered ? `the log cannot begin after ${begins}: a snapshot stands for what is up to ${covered}` : undefined
+  return begins > covered
+    ? `the log cannot begin after ${begins}: a snapshot stands for what is up to ${covered}`
+    : undefined
 }
 
 const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | undefined => {

@@ -79,6 +79,7 @@ export const recover = ({ entries, hardState, membership }: Stored): State.Recov
     boundary: { index: 0, term: 0, membership },
     runs: runs(entries),
     memberships: memberships(entries),
-    last: entries.length
+    last: entries.length,
+    sizes: []
   }
 })

@@ -27,11 +27,13 @@ export const learn = (state: State, commit: Index, agreed: Index): State => {
 
 /**
  * Hands over what is committed and on this node's own disk, so that the state machine is never ahead of
- * the log it was built from; and no more than the state machine's lane may hold.
+ * the log it was built from; no more than the state machine's lane may hold, and up to where a snapshot may be wanted.
  */
 export const handOver = (state: State): Next => {
-  const room = state.applied + state.settings.maxEntriesApplying
-  const to = Math.min(state.commit, state.durability.durable, room)
+  const { maxEntriesApplying, snapshotEntries } = state.settings
+  const room = state.applied + maxEntriesApplying
+  const stop = (Math.floor(state.handed / snapshotEntries) + 1) * snapshotEntries
+  const to = Math.min(state.commit, state.durability.durable, room, stop)
   if (to <= state.handed) return next(state)
   return next({ ...state, handed: to }, { _tag: "Apply", from: state.handed + 1, to })
 }

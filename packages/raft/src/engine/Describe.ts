@@ -37,27 +37,35 @@ export const runs = (runs: ReadonlyArray<Log.Run>, last: number): string =>
 
 /** What a node knows, in one line; what is as one would expect is left out. */
 export const state = (state: State): string => {
-  const { applied, commit, durability, id, leader, log } = state
+  const { applied, commit, durability, id, leader, log, receiving, snapshot } = state
   const parts = [
     `${id}@${state.term} ${role(state.role)}`,
     `last=${position(Log.lastPosition(log))}`,
     durability.durable < log.last ? `durable=${durability.durable}` : "",
     `commit=${commit}`,
     applied < commit ? `applied=${applied}` : "",
+    snapshot.index === 0 ? "" : `snapshot=${position(snapshot)}`,
+    log.boundary.index === 0 ? "" : `first=${log.boundary.index + 1}`,
+    receiving === undefined ? "" : `receiving=${receiving.received}/${receiving.snapshot.size}`,
     `vote=${state.votedFor ?? "-"}`,
     leader !== undefined && leader !== id ? `leader=${leader}` : ""
   ]
   return parts.filter((part) => part !== "").join(" ")
 }
 
-/** Who votes, by old and new if both are in force, and who learns: `n1,n2 & n1,n2,n3 learners=n4`. */
+/** Who votes, by old and new if both are in force, and who learns: `n1,n2 & n1,n2,n3 learners=n4`; witnesses have a star. */
 export const members = ({ members, outgoing, promoting, voters }: Membership): string => {
+  const name = (id: string) => (members.some((member) => member.id === id && member.isWitness === true) ? `${id}*` : id)
   const learners = members.filter(({ id }) => !voters.includes(id)).map(({ id }) =>
-    promoting.includes(id) ? `${id}+` : id
+    promoting.includes(id) ? `${name(id)}+` : name(id)
   )
   const old = outgoing.length === 0 ? "" : `${outgoing.join(",")} & `
-  return `${old}${voters.join(",")}${learners.length === 0 ? "" : ` learners=${learners.join(",")}`}`
+  return `${old}${voters.map(name).join(",")}${learners.length === 0 ? "" : ` learners=${learners.join(",")}`}`
 }
+
+/** Which state it is, and who belonged to the cluster then. */
+const snapshotName = (snapshot: Log.Snapshot): string =>
+  `snapshot=${position(snapshot)} members=${members(snapshot.membership)}`
 
 const body = (message: Message): string => {
   switch (message._tag) {
@@ -82,14 +90,31 @@ const body = (message: Message): string => {
       const held = message.runs.length === 0 ? "" : ` holds=${runs(message.runs, message.last)}`
       return `refused=${message.match} last=${message.last}${held} round=${message.sequence}`
     }
+    case "InstallSnapshot": {
+      const { length, offset, sequence, snapshot } = message
+      const bytes = length === 0 ? `at=${offset}` : `bytes=${offset}-${offset + length - 1}`
+      return `${snapshotName(snapshot)} ${bytes} of ${snapshot.size} round=${sequence}`
+    }
+    case "SnapshotReply": {
+      const { index, received, sequence, stored } = message
+      return `snapshot=${index} has=${received}${stored < received ? ` stored=${stored}` : ""} round=${sequence}`
+    }
+    case "RequestRead":
+      return `#${message.read}${message.isLease ? " by lease" : ""}`
+    case "ReadReply":
+      return `#${message.read} at ${message.index}`
+    case "Disowned":
+      return message.reason === "Incarnation" ? `disk ${message.incarnation}` : "given up"
   }
 }
 
 /** What is said, without who says it. */
 export const message = (message: Message): string => `${message._tag} ${body(message)}`
 
-const write = ({ append, boundary, hardState, truncateAfter, write: id }: Write): string => {
+const write = ({ append, boundary, chunk, hardState, snapshot, truncateAfter, write: id }: Write): string => {
   const parts = [
+    chunk === undefined ? "" : `chunk=${chunk.offset}-${chunk.offset + chunk.length - 1}`,
+    snapshot === undefined ? "" : `snapshot=${position(snapshot)} size=${snapshot.size}`,
     boundary === undefined
       ? ""
       : `boundary=${position(boundary)} members=${members(boundary.membership)}`,
@@ -118,6 +143,14 @@ export const output = (output: Output): string => {
       return `resolved #${output.batch} ${range(output.from, output.to)}`
     case "Superseded":
       return `superseded #${output.batch} ${range(output.from, output.to)}`
+    case "Indeterminate":
+      return `indeterminate #${output.batch} ${range(output.from, output.to)}`
+    case "RestoreSnapshot":
+      return `restore ${position(output.snapshot)}${output.after === 0 ? "" : ` (after write ${output.after})`}`
+    case "TakeSnapshot":
+      return `take a snapshot at ${output.index}`
+    case "SnapshotDone":
+      return `snapshot #${output.request} is done at ${output.index}`
     case "ReadReady":
       return `read #${output.read} may be answered at ${output.index}${
         output.validUntil === Number.POSITIVE_INFINITY ? "" : ` until ${output.validUntil}`
@@ -160,6 +193,16 @@ export const input = (input: Input): string => {
       return `transfer #${input.request} to ${input.to}`
     case "DiskStalled":
       return input.isStalled ? "the disk does not answer" : "the disk answers again"
+    case "ChunkUnsent":
+      return `unsent to ${input.to} from byte ${input.offset}`
+    case "RequestSnapshot":
+      return `snapshot #${input.request} wanted`
+    case "SnapshotTaken":
+      return `snapshot taken at ${input.index}, ${input.size} bytes`
+    case "ForceMembership":
+      return `force #${input.request}: ${members(input.membership)} in term ${input.term}`
+    case "AbortTransfer":
+      return "transfer aborted"
     case "Unsent":
       return `unsent to ${input.to} from ${input.from}`
   }

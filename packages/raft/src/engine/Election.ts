@@ -25,7 +25,8 @@ export const hearsLeader = (state: State): boolean =>
 export const onTimer = (state: State): Next => {
   if (state.now < state.electionDeadline) return next(state)
   const waiting = Roles.awaitLeader({ ...state, leader: undefined })
-  return Roles.mayStand(waiting) && !state.isStalled ? askFirst(waiting) : next(waiting)
+  const stands = Roles.mayStand(waiting) && Membership.mayLead(Log.membership(state.log), state.id) && !state.isStalled
+  return stands ? askFirst(waiting) : next(waiting)
 }
 
 /** Asks the others whether an election could be won. Its own answer is yes. */
@@ -45,7 +46,7 @@ const askFirst = (state: State): Next => {
 
 /** Says what it would do, and remembers nothing: neither the term nor the asker (§9.6). */
 export const onRequestPreVote = (state: State, message: RequestPreVote): Next => {
-  const granted = !hearsLeader(state) && message.term >= state.term
+  const granted = !hearsLeader(state) && message.term >= state.term && !Roles.isFenced(state)
     && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
   const { round } = message
   return next(
@@ -93,14 +94,15 @@ const stand = (state: State, isTransfer: boolean): Next => {
  * they hear the leader. A request that comes late finds another term, or a log that has gone on, and does nothing.
  */
 export const onTimeoutNow = (state: State, { last }: TimeoutNow): Next =>
-  Membership.isVoter(Log.membership(state.log), state.id) && LogPosition.equals(last, Log.lastPosition(state.log))
+  Membership.isVoter(Log.membership(state.log), state.id) && Roles.mayStand(state)
+    && LogPosition.equals(last, Log.lastPosition(state.log))
     ? stand(Roles.awaitLeader(state), true)
     : next(state)
 
 /** A node votes once per term, first come, for a candidate whose log holds all that its own does (§3.6.1). */
 export const onRequestVote = (state: State, message: RequestVote): Next => {
   const free = state.votedFor === undefined || state.votedFor === message.from
-  const granted = free && state.leader === undefined
+  const granted = free && state.leader === undefined && !Roles.isFenced(state)
     && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
   const reply = { _tag: "VoteReply", from: state.id, term: state.term, granted } as const
   if (!granted) return next(state, send(state, message.from, reply))
@@ -128,8 +130,14 @@ export const tally = (state: State): Next => {
 
 /** Leads, says so at once, and commits nothing until an entry of its own term is (§3.4, §3.6.2, §6.4). */
 const win = (state: State): Next => {
-  const members = Membership.others(Log.membership(state.log), state.id)
-  const leader: State<Leader> = {
+  const [opened, written] = Replication.append(lead(state), { count: 1 })
+  return next(opened, written)
+}
+
+/** A leader at the beginning of its term. The next entry is the first of it. */
+export const lead = (state: State, membership = Log.membership(state.log)): State<Leader> => {
+  const members = Membership.others(membership, state.id)
+  return {
     ...state,
     leader: state.id,
     role: {
@@ -141,9 +149,8 @@ const win = (state: State): Next => {
       rounds: [{ sequence: 1, at: state.now }],
       lease: { sequence: 1, index: 0 },
       change: undefined,
+      wanted: undefined,
       heartbeatDeadline: state.now + state.settings.heartbeatInterval
     }
   }
-  const [opened, written] = Replication.append(leader, { count: 1 })
-  return next(opened, written)
 }

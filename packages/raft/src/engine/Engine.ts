@@ -16,11 +16,13 @@ import type { Output } from "./Output.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import type { Settings } from "./Settings.ts"
-import { type Outcome, isLeader, type Leader, type Recovered, type State } from "./State.ts"
+import { isLeader, type Leader, type Outcome, type Recovered, type State } from "./State.ts"
 import * as Step from "./Step.ts"
 
 export interface Start {
   readonly id: NodeId
+  /** Names the disk. Without it disks are not told apart, and nobody is taken for a stranger. */
+  readonly incarnation?: number
   readonly settings: Settings
   /** Must differ from node to node, or they stand for election all at once. */
   readonly seed: Chance.Seed
@@ -31,33 +33,49 @@ export interface Start {
   readonly bootstrap?: Membership.Membership
 }
 
-/** A node as it starts: a follower that has heard from nobody. Alone in its cluster, it does not wait. */
-export const start = ({ bootstrap, id, now, recovered, seed, settings }: Start): Next => {
+/**
+ * A node as it starts: a follower that has heard from nobody. Alone in its cluster, it does not wait. Its state machine
+ * begins with the snapshot, if there is one.
+ */
+export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settings }: Start): Next => {
   const log = recovered?.log ?? Log.empty()
+  const snapshot = recovered?.snapshot ?? Log.noSnapshot(log.boundary.membership)
   const state = Roles.awaitLeader<State["role"]>({
     id,
+    incarnation,
     settings,
     term: recovered?.hardState.term ?? 0,
     votedFor: recovered?.hardState.votedFor,
     leader: undefined,
     log,
+    snapshot,
+    snapshotting: undefined,
+    snapshotRequests: [],
+    receiving: undefined,
     durability: Durability.recovered(log.last),
-    commit: log.boundary.index,
-    handed: log.boundary.index,
-    applied: log.boundary.index,
+    commit: snapshot.index,
+    handed: snapshot.index,
+    applied: 0,
     waiters: [],
+    forwarded: [],
     transfer: undefined,
     isStalled: false,
     role: Roles.follower,
     seed,
     now,
     electionDeadline: now,
-    heardLeaderAt: recovered !== undefined && recovered.hardState.term > 0 ? now : Number.NEGATIVE_INFINITY
+    heardLeaderAt: recovered !== undefined && recovered.hardState.term > 0 ? now : Number.NEGATIVE_INFINITY,
+    tidings: { commit: 0, at: Number.NEGATIVE_INFINITY },
+    freshAt: Number.NEGATIVE_INFINITY,
+    strangers: []
   })
   const isNew = log.last === 0 && state.term === 0 && Log.membership(log).members.length === 0
   const [begun, outputs] = bootstrap !== undefined && isNew ? found(state, bootstrap) : next(state)
   const isAlone = Membership.isSoleVoter(Log.membership(begun.log), id)
-  return [isAlone ? { ...begun, electionDeadline: now } : begun, outputs]
+  const started = isAlone ? { ...begun, electionDeadline: now } : begun
+  return snapshot.index === 0
+    ? [started, outputs]
+    : [started, [...outputs, { _tag: "RestoreSnapshot", snapshot, after: 0 }]]
 }
 
 /** Begins a log with the first membership, as every founding node does. */
@@ -95,6 +113,13 @@ export const deadline = (state: State): number =>
 
 const leaderDeadline = (state: State<Leader>): number =>
   Math.min(state.role.heartbeatDeadline, Replication.quorumDeadline(state))
+
+/**
+ * How old what this node has applied may be, in milliseconds, going by when it last heard from a leader what was
+ * committed, and had applied that; infinity if it never had. How long the message took comes on top, and an election
+ * timeout: the sender may have been deposed that long without knowing it.
+ */
+export const age = (state: State): number => state.now - state.freshAt
 
 /** What became of the entry at `position`. Only what is committed decides: that it was truncated here says nothing. */
 export const outcomeOf = (state: State, position: LogPosition): Outcome => {

@@ -26,6 +26,8 @@ export interface MemberView {
   readonly heardAgo: number
   /** The entry that it refused last, and how long ago; it is brought in line from there. */
   readonly refused: { readonly index: Index; readonly ago: number } | undefined
+  /** How much of a snapshot is on its disk, of how many bytes; undefined while it is sent entries. */
+  readonly snapshot: { readonly stored: number; readonly size: number } | undefined
 }
 
 export interface Explanation {
@@ -46,7 +48,8 @@ const viewOf = (state: State<Leader>, progress: Progress): MemberView => ({
   behind: state.log.last - progress.match,
   mode: progress.mode,
   heardAgo: ago(state, progress.heardAt),
-  refused: progress.refused && { index: progress.refused.index, ago: ago(state, progress.refused.at) }
+  refused: progress.refused && { index: progress.refused.index, ago: ago(state, progress.refused.at) },
+  snapshot: progress.sending && { stored: progress.sending.stored, size: state.snapshot.size }
 })
 
 /** Why nobody leads, as far as a node can tell that does not lead and follows nobody. */
@@ -55,6 +58,14 @@ const withoutLeader = (state: State): ReadonlyArray<string> => {
   const membership = Log.membership(log)
   const wait = `it waits ${Math.max(0, Math.round(electionDeadline - now))} ms more for a leader`
   if (membership.members.length === 0) return [`${id} has not been told of any membership: it waits to be added`]
+  if (Roles.isFenced(state)) {
+    return [
+      `a membership was forced while ${id} was away, and its log does not reach there: unless a leader of it is heard, ` +
+      `${id} is given up, and can only come back under another id, with an empty disk`
+    ]
+  }
+  if (Membership.isWitness(membership, id)) return [`${id} is a witness, and so does not stand`, wait]
+  if (!Membership.mayLead(membership, id)) return [`${id} has priority 0, and so does not stand`, wait]
   if (!Roles.mayStand(state)) return [`${id} does not vote, and so does not stand`, wait]
   if (state.isStalled) return [`the disk of ${id} does not answer, and so it does not stand`]
   if (role._tag !== "PreCandidate" && role._tag !== "Candidate") {
@@ -105,20 +116,31 @@ const asLeader = (state: State<Leader>, index: Index): ReadonlyArray<string> => 
   ]
 }
 
+/** Whom this node does not hear, because it comes with another disk than the members know. */
+const strangers = (state: State): ReadonlyArray<string> =>
+  state.strangers.map(({ at, id, incarnation }) =>
+    `${id} came with another disk (${incarnation}) ${
+      ago(state, at)
+    } ms ago, and is not heard: it has lost what it had ` +
+    "promised. Remove it, and add it under another id"
+  )
+
 /** Explains a node: who leads or why nobody does, and on a leader what stands in the way of `index` (its last entry). */
 export const explain = (state: State, index: Index = state.log.last): Explanation => {
   const line = Describe.state(state)
   if (isLeader(state)) {
     return {
       state: line,
-      reasons: asLeader(state, index),
+      reasons: [...asLeader(state, index), ...strangers(state)],
       members: state.role.progress.map((each) => viewOf(state, each))
     }
   }
-  if (state.leader === undefined) return { state: line, reasons: withoutLeader(state), members: [] }
+  if (state.leader === undefined) {
+    return { state: line, reasons: [...withoutLeader(state), ...strangers(state)], members: [] }
+  }
   const heard = `${state.leader} leads term ${state.term}, and was heard ${ago(state, state.heardLeaderAt)} ms ago`
   const known = index <= state.commit
     ? `entry ${index} is committed`
     : `${state.leader} knows what becomes of entry ${index}`
-  return { state: line, reasons: [heard, known], members: [] }
+  return { state: line, reasons: [heard, known, ...strangers(state)], members: [] }
 }

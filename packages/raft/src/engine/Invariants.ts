@@ -8,6 +8,7 @@ import * as Durability from "./Durability.ts"
 import type { Input } from "./Input.ts"
 import * as Log from "./Log.ts"
 import * as LogPosition from "./LogPosition.ts"
+import { epochOf } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { halt, type Next } from "./Next.ts"
 import type { Output } from "./Output.ts"
@@ -39,8 +40,13 @@ export const ofState: Readonly<Record<string, (state: State) => boolean>> = {
   "the log holds no term beyond the current one": (state) => Log.lastTerm(state.log) <= state.term,
   "what is committed is in the log": ({ commit, log }) => log.boundary.index <= commit && commit <= log.last,
   "what is durable is in the log": ({ durability, log }) => durability.durable <= log.last,
-  "what was handed over is committed and durable, and what is applied was handed over": (state) =>
-    state.applied <= state.handed && state.handed <= Math.min(state.commit, state.durability.durable),
+  "what was handed over is committed, and durable or in a snapshot; and what is applied was handed over": (state) =>
+    state.applied <= state.handed && state.handed <= state.commit
+    && state.handed <= Math.max(state.durability.durable, state.snapshot.index),
+  "a snapshot covers what the log no longer holds, and nothing that is not committed": ({ commit, log, snapshot }) =>
+    log.boundary.index <= snapshot.index && snapshot.index <= commit,
+  "no more of a snapshot is received than there is": ({ receiving }) =>
+    receiving === undefined || receiving.received <= receiving.snapshot.size,
   "a candidate or leader voted for itself": ({ id, role, votedFor }) =>
     (role._tag !== "Candidate" && role._tag !== "Leader") || votedFor === id,
   "a node knows itself as leader exactly when it leads": ({ id, leader, role }) =>
@@ -57,6 +63,14 @@ export const ofState: Readonly<Record<string, (state: State) => boolean>> = {
     state.role.progress.every(({ match, next }) =>
       match <= state.log.last && match < next && next <= state.log.last + 1
     ),
+  "of a snapshot no more has arrived than was sent, and no more is stored than has arrived": (state) =>
+    !isLeader(state) ||
+    state.role.progress.every(({ mode, sending }) =>
+      (mode === "snapshot") === (sending !== undefined)
+      && (sending === undefined || (sending.stored <= sending.received && sending.received <= sending.next))
+    ),
+  "nobody takes part in elections of an epoch of which its log holds nothing": (state) =>
+    state.role._tag === "Follower" || !Roles.isFenced(state),
   "a read waits for a round that has begun, and for the leader's own term": (state) =>
     !isLeader(state) ||
     state.role.reads.every(({ index, sequence }) =>
@@ -83,14 +97,17 @@ const proposal = (step: Step, batch: number, index: number): Waiter | undefined 
 const count = (ranges: ReadonlyArray<{ readonly from: number; readonly to: number }>): number =>
   ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
 
-const isSameSet = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
-  left.length === right.length && left.every((id) => right.includes(id))
-
 /** From one set of voters to itself, into both, or from both into the new one (§4.3); or to the first that is known. */
 const follows = (before: Membership.Membership, after: Membership.Membership): boolean => {
   if (before.members.length === 0) return true
-  if (Membership.isJoint(before)) return !Membership.isJoint(after) && isSameSet(before.voters, after.voters)
-  return isSameSet(before.voters, Membership.isJoint(after) ? after.outgoing : after.voters)
+  if (Membership.isJoint(before)) return !Membership.isJoint(after) && Membership.isSameSet(before.voters, after.voters)
+  return Membership.isSameSet(before.voters, Membership.isJoint(after) ? after.outgoing : after.voters)
+}
+
+/** Whether the entry at `index` is the first of an epoch. */
+const isForced = (log: Log.Log, index: number): boolean => {
+  const [before, term] = [Log.termAt(log, index - 1), Log.termAt(log, index)]
+  return typeof before === "number" && typeof term === "number" && epochOf(before) < epochOf(term)
 }
 
 const changedHardState = ({ after, before }: Step): boolean =>
@@ -110,8 +127,8 @@ const promisesWait = ({ after, before, outputs }: Step): boolean => {
   let last = before.log.last
   for (const output of outputs) {
     if (output._tag === "Write") {
-      const { append, hardState, truncateAfter } = output
-      last = append?.to ?? truncateAfter ?? last
+      const { append, boundary, hardState, truncateAfter } = output
+      last = Math.max(append?.to ?? truncateAfter ?? last, boundary?.index ?? 0)
       const keeps = truncateAfter ?? Durability.everything
       durability = Durability.issue(durability, { last, keeps, hardState: hardState !== undefined })
     }
@@ -141,8 +158,9 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
     before.leader === after.leader,
   "within a term, a leader only appends": ({ after, before }) =>
     before.role._tag !== "Leader" || before.term < after.term || Log.holds(after.log, Log.lastPosition(before.log)),
-  "what is committed stays": ({ after, before }) =>
-    Log.termAt(after.log, before.commit) === Log.termAt(before.log, before.commit),
+  "what is committed stays, or is in the snapshot": ({ after, before }) =>
+    Log.termAt(after.log, before.commit) === Log.termAt(before.log, before.commit)
+    || after.snapshot.index > before.commit,
   "the log is whole, and its terms rise": ({ after, before }) => after.log === before.log || isWellFormed(after.log),
   "a leader changes the membership only when the last change is committed, and an entry of its own term": (step) => {
     const { after, before } = step
@@ -151,12 +169,16 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
     return added <= 0 || (added === 1 && Log.membershipIndex(before.log) <= after.commit
       && before.role.since <= after.commit)
   },
-  "no two memberships follow each other whose majorities need not meet": ({ after }) =>
-    after.log.memberships.every(({ membership }, place) =>
-      follows(after.log.memberships[place - 1]?.membership ?? after.log.boundary.membership, membership)
+  "no two memberships follow each other whose majorities need not meet, unless one was forced": ({ after, before }) =>
+    after.log === before.log ||
+    after.log.memberships.every(({ index, membership }, place) =>
+      isForced(after.log, index)
+      || follows(after.log.memberships[place - 1]?.membership ?? after.log.boundary.membership, membership)
     ),
   "a truncation takes back one membership at most": ({ after, before }) =>
-    before.log.memberships.filter((entry) => !after.log.memberships.includes(entry)).length <= 1,
+    before.log.memberships.filter((entry) =>
+      entry.index > after.log.boundary.index && !after.log.memberships.includes(entry)
+    ).length <= 1,
   "nothing is proposed to a leader that has asked another to stand": ({ after, before, outputs }) =>
     before.transfer?.isAsked !== true || after.transfer !== before.transfer
     || !outputs.some((output) => output._tag === "Accepted"),
@@ -190,13 +212,36 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
     )
     return before.term < after.term || (held >= after.commit && Log.termAt(log, after.commit) === after.term)
   },
-  "entries are handed over in order, without gaps": ({ after, before, outputs }) => {
+  "entries are handed over in order, without gaps but for what a snapshot brings": ({ after, before, outputs }) => {
     let handed = before.handed
-    for (const apply of outputs.filter(isOf("Apply"))) {
-      if (apply.from !== handed + 1 || apply.to < apply.from) return false
-      handed = apply.to
+    for (const output of outputs) {
+      if (output._tag === "RestoreSnapshot") {
+        if (output.snapshot.index <= handed) return false
+        handed = output.snapshot.index
+      }
+      if (output._tag !== "Apply") continue
+      if (output.from !== handed + 1 || output.to < output.from) return false
+      handed = output.to
     }
     return handed === after.handed
+  },
+  "a snapshot never goes back, and is installed only above what is committed": ({ after, before, outputs }) =>
+    before.snapshot.index <= after.snapshot.index
+    && outputs.filter(isOf("RestoreSnapshot")).every(({ snapshot }) => snapshot.index > before.commit),
+  "the log and the snapshot that stands for its beginning change in one write": ({ after, before, outputs }) =>
+    after.log.boundary.index === before.log.boundary.index
+    || outputs.filter(isOf("Write")).some(({ boundary, snapshot }) =>
+      boundary?.index === after.log.boundary.index && snapshot?.index === after.snapshot.index
+    ),
+  "a chunk is kept only where the one before it ended": ({ before, outputs }) => {
+    let { receiving } = before
+    for (const { chunk } of outputs.filter(isOf("Write"))) {
+      if (chunk === undefined) continue
+      const isSame = receiving !== undefined && Log.isSameSnapshot(receiving.snapshot, chunk.snapshot)
+      if (chunk.offset !== (isSame ? receiving?.received ?? 0 : 0)) return false
+      receiving = { snapshot: chunk.snapshot, received: chunk.offset + chunk.length, writes: [] }
+    }
+    return true
   },
   "what is resolved is committed at its index and term": (step) =>
     step.outputs.filter(isOf("Resolved")).every(({ batch, from, to }) =>
@@ -209,7 +254,8 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
     ),
   "every accepted proposal has one outcome, or waits for it": ({ after, before, outputs }) =>
     count(before.waiters) + count(outputs.filter(isOf("Accepted")))
-      === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded"))),
+      === count(after.waiters) + count(outputs.filter(isOf("Resolved"))) + count(outputs.filter(isOf("Superseded")))
+        + count(outputs.filter(isOf("Indeterminate"))),
   "a lease is no longer than what a majority has promised, and none while leadership is handed over": (step) => {
     const { after, before, outputs } = step
     return !isLeader(after) ||
@@ -218,11 +264,17 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
         || (validUntil <= Replication.quorumDeadline(after) && before.transfer === undefined)
       )
   },
-  "a read is answered at or above what was committed when it came": ({ after, before, outputs }) => {
+  "a read is answered at or above what was committed when it came, by a leader or with what a leader said": (step) => {
+    const { after, before, inputs, outputs } = step
     // A leader that has voted itself out may answer with its last step.
     const leader = isLeader(after) ? after : before
-    return outputs.filter(isOf("ReadReady")).every(({ index }) =>
-      isLeader(leader) && index <= after.commit && index >= leader.role.since
+    const isTold = (read: number, index: number) =>
+      inputs.some((input) =>
+        input._tag === "Receive" && input.message._tag === "ReadReply"
+        && input.message.read === read && input.message.index === index
+      )
+    return outputs.filter(isOf("ReadReady")).every(({ index, read }) =>
+      isTold(read, index) || (isLeader(leader) && index <= after.commit && index >= leader.role.since)
     )
   }
 }

@@ -113,6 +113,10 @@ export const reachable = (membership: Membership): ReadonlyArray<Member> =>
 export const others = (membership: Membership, self: NodeId): ReadonlyArray<NodeId> =>
   reachable(membership).filter((member) => member.id !== self).map((member) => member.id)
 
+/** Whether two lists, each without repetitions, name the same. */
+export const isSameSet = (left: ReadonlyArray<NodeId>, right: ReadonlyArray<NodeId>): boolean =>
+  left.length === right.length && left.every((id) => right.includes(id))
+
 /** A membership to go to: who is in it, and who of them votes. */
 interface Target {
   readonly members: ReadonlyArray<Member>
@@ -155,7 +159,11 @@ const targetOf = (current: Membership, change: Change): Target | string => {
         promoting: promoting.filter((id) => id !== change.id)
       }))
     case "Replace":
-      return { members: change.members.map((member) => recalled(current, member)), voters: change.voters, promoting: [] }
+      return {
+        members: change.members.map((member) => recalled(current, member)),
+        voters: change.voters,
+        promoting: []
+      }
   }
 }
 
@@ -196,8 +204,7 @@ const unlike = (current: Membership, { members }: Target): string | undefined =>
 const enter = (current: Membership, { members, promoting, voters }: Target): Membership => {
   const sorted = byId(members)
   const next = { members: sorted, voters: [...voters].sort(), promoting: [...new Set(promoting)].sort() }
-  const isSame = next.voters.length === current.voters.length && next.voters.every((id) => current.voters.includes(id))
-  if (isSame) return { ...next, outgoing: [], departing: [] }
+  if (isSameSet(next.voters, current.voters)) return { ...next, outgoing: [], departing: [] }
   const departing = current.members.filter(({ id }) => !sorted.some((member) => member.id === id))
   return { ...next, outgoing: current.voters, departing }
 }

@@ -102,8 +102,10 @@ export interface SnapshotReply extends Header {
   readonly sequence: number
   readonly offset: number
   readonly index: Index
-  /** Without a gap from the beginning, on its disk. */
+  /** How many bytes it has from the beginning on without a gap. */
   readonly received: number
+  /** How many of them are on its disk. */
+  readonly stored: number
 }
 
 /** A node that does not lead has been asked to read: from which entry on may it answer (§6.4)? */
@@ -124,8 +126,8 @@ export interface ReadReply extends Header {
 }
 
 /**
- * The receiver has no part in this cluster any more, and must stop before it does harm. `Incarnation`: under its name the
- * members know another disk. `Epoch`: a membership was forced without it while it was away.
+ * The receiver has no part in this cluster any more. `Incarnation`: under its name the members know another disk, and it
+ * must stop. `Epoch`: a membership was forced without it while it was away, in the term that this message carries.
  */
 export interface Disowned extends Header {
   readonly _tag: "Disowned"

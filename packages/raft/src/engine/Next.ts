@@ -2,10 +2,10 @@
  * What one step yields, and the few ways to build it.
  */
 import * as Durability from "./Durability.ts"
-import type { Boundary } from "./Log.ts"
+import type { Boundary, Snapshot } from "./Log.ts"
 import type { Index, NodeId } from "./LogPosition.ts"
 import type { Message } from "./Message.ts"
-import type { Append, Output, Write } from "./Output.ts"
+import type { Append, Chunk, Output, Write } from "./Output.ts"
 import type { Role, State } from "./State.ts"
 
 /** The state afterwards, and what it asks of the world. */
@@ -36,6 +36,8 @@ export interface Change {
   readonly truncateAfter?: Index
   readonly append?: Append
   readonly boundary?: Boundary
+  readonly chunk?: Chunk
+  readonly snapshot?: Snapshot
 }
 
 /** Issues one atomic write of what has changed. */
@@ -53,7 +55,9 @@ export const write = <R extends Role>(state: State<R>, change: Change): readonly
       hardState: change.hardState === true ? { term: state.term, votedFor: state.votedFor } : undefined,
       truncateAfter: change.truncateAfter,
       append: change.append,
-      boundary: change.boundary
+      boundary: change.boundary,
+      chunk: change.chunk,
+      snapshot: change.snapshot
     }
   ]
 }

@@ -40,17 +40,21 @@ export interface Progress {
   readonly incarnation: number | undefined
 }
 
-/** How much of a snapshot was sent, and how much has arrived. */
+/** How much of a snapshot was sent, and how much has arrived, in bytes from its beginning. */
 export interface Sending {
   readonly index: Index
   /** The first byte that was not sent yet. */
   readonly next: number
-  /** Without a gap, on the member's disk. */
-  readonly acknowledged: number
+  /** The member has these without a gap. */
+  readonly received: number
+  /** Those of them that are on its disk. */
+  readonly stored: number
   /** Something was lost, or nothing is known yet: one message at a time, until more has arrived. */
   readonly isProbing: boolean
-  /** When more had arrived last. */
+  /** When more was on its disk last. */
   readonly movedAt: number
+  /** The round in which the last chunk was sent; 0 if none was. */
+  readonly sentIn: number
 }
 
 /** What a learner must reach, and since when. When it takes less than an election timeout, it has caught up. */

@@ -10,6 +10,7 @@
  */
 import type { ChangeMembership } from "./Input.ts"
 import * as Log from "./Log.ts"
+import type { Index } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { flow, type Next, next } from "./Next.ts"
 import type { ChangeRefusal, ChangeRefused, Output } from "./Output.ts"
@@ -30,33 +31,64 @@ const refusal = (request: number, reason: ChangeRefusal, detail: string): Change
 })
 
 /** Who does not lead changes nothing. */
-export const refuse = (state: State, { request }: ChangeMembership): Next =>
-  next(state, refusal(request, "NotLeader", "this node does not lead"))
+export const refuse = (state: State, { request }: ChangeMembership): Next => next(state, Roles.refuseChange(request))
 
 /** Why no change can begin now; it can before long. */
 const obstacleTo = (state: State<Leader>): string | undefined => {
-  if (state.transfer !== undefined) return "leadership is being handed over"
-  if (state.role.since > state.commit) return "the leader's term has only begun"
-  return isSettled(state) && !Membership.isJoint(Log.membership(state.log)) ? undefined : "another change is under way"
+  const { commit, log, role, transfer } = state
+  if (transfer !== undefined) return "leadership is being handed over"
+  if (role.since > commit) return "the leader's term has only begun"
+  const isFree = isSettled(state) || isRecord(Log.previousMembership(log), Log.membership(log))
+  return isFree && role.wanted === undefined && !Membership.isJoint(Log.membership(log))
+    ? undefined
+    : "another change is under way"
+}
+
+/** Whether nothing was changed but what is known of the disks of the members. */
+const isRecord = (before: Membership.Membership, after: Membership.Membership): boolean =>
+  Membership.isSameSet(before.voters, after.voters) && Membership.isSameSet(before.promoting, after.promoting)
+  && !Membership.isJoint(before) && !Membership.isJoint(after)
+  && before.members.length === after.members.length
+  && before.members.every((member) => {
+    const same = Membership.find(after, member.id)
+    return same !== undefined && (same === member || same.incarnation !== member.incarnation)
+  })
+
+/** Whether the membership of entry `expected` is still in force; what was only written down of disks does not count. */
+const isInForce = (log: Log.Log, expected: Index): boolean => {
+  if (expected === Log.membershipIndex(log)) return true
+  const since = log.memberships.filter(({ index }) => index > expected)
+  const isKnown = expected === log.boundary.index || log.memberships.some(({ index }) => index === expected)
+  return isKnown &&
+    since.every(({ membership }, place) =>
+      isRecord(since[place - 1]?.membership ?? Log.membershipAt(log, expected), membership)
+    )
 }
 
 /** Begins the change, if none is under way and the operator saw what is in force. */
 export const onChangeMembership = (state: State<Leader>, { change, expected, request }: ChangeMembership): Next => {
-  const current = Log.membership(state.log)
-  const index = Log.membershipIndex(state.log)
   const obstacle = obstacleTo(state)
   if (obstacle !== undefined) return next(state, refusal(request, "Pending", obstacle))
-  if (expected !== undefined && expected !== index) {
-    return next(state, refusal(request, "Stale", `the membership in force is that of entry ${index}`))
+  return beginWanted({ ...state, role: { ...state.role, wanted: { request, change, expected } } })
+}
+
+/** Begins the change that is wanted, as soon as nothing is under way. */
+const beginWanted = (state: State): Next => {
+  if (!isLeader(state) || !isSettled(state) || state.role.wanted === undefined) return next(state)
+  const { change, expected, request } = state.role.wanted
+  const none = { ...state, role: { ...state.role, wanted: undefined } }
+  if (expected !== undefined && !isInForce(state.log, expected)) {
+    const detail = `the membership in force is that of entry ${Log.membershipIndex(state.log)}`
+    return next(none, refusal(request, "Stale", detail))
   }
-  const membership = Membership.begin(current, change)
-  if (typeof membership === "string") return next(state, refusal(request, "Invalid", membership))
+  const membership = Membership.begin(Log.membership(state.log), change)
+  if (typeof membership === "string") return next(none, refusal(request, "Invalid", membership))
   // A promotion may be waiting; whoever asked for it will not hear of it any more.
   const earlier = state.role.change
   const forgotten: ReadonlyArray<Output> = earlier === undefined
     ? []
     : [{ _tag: "ChangeUnknown", request: earlier.request }]
-  const [adopted, outputs] = adopt({ ...state, role: { ...state.role, change: { request, change } } }, membership)
+  const [adopted, outputs] = adopt({ ...none, role: { ...none.role, change: { request, change } } }, membership)
   return next(adopted, ...forgotten, ...outputs)
 }
 
@@ -88,13 +120,29 @@ export const proceed = (state: State): Next => {
   const isStill = state.transfer?.isAsked === true
   if (Membership.isJoint(membership)) return isStill ? next(state) : adopt(state, Membership.leave(membership))
   if (isStill) return complete(state)
-  return flow(promoteNext, release, complete)(state)
+  return flow(beginWanted, promoteNext, release, complete, recordDisks)(state)
+}
+
+/**
+ * Writes down the disks of the members, so that whoever comes under the same name with another is known for a stranger:
+ * it has forgotten what it had promised, and must not be counted (openraft#2002). As few entries as possible: as soon as
+ * everyone was heard, or at the second heartbeat.
+ */
+const recordDisks = (state: State): Next => {
+  if (!isLeader(state) || !isSettled(state) || state.incarnation === undefined) return next(state)
+  const membership = Log.membership(state.log)
+  const { incarnation, role } = state
+  const seen = (id: string) => id === state.id ? incarnation : role.progress.find((each) => each.id === id)?.incarnation
+  const missing = membership.members.filter((member) => member.incarnation === undefined)
+  const isKnown = missing.some(({ id }) => seen(id) !== undefined)
+  const isTime = missing.every(({ id }) => seen(id) !== undefined) || role.sequence > 2
+  return isKnown && isTime ? adopt(state, Membership.record(membership, seen)) : next(state)
 }
 
 /** A learner that has caught up becomes a voter (§4.2.1). */
 const promoteNext = (state: State): Next => {
   const membership = Log.membership(state.log)
-  if (!isLeader(state) || membership.promoting.length === 0) return next(state)
+  if (!isLeader(state) || !isSettled(state) || membership.promoting.length === 0) return next(state)
   const { log: { last }, now, settings: { electionTimeout } } = state
   const isPromoting = (each: Progress.Progress) => membership.promoting.includes(each.id)
   const progress = state.role.progress.map((each) =>

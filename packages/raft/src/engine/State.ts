@@ -6,7 +6,7 @@
  * inputs carried; `deadline` says when the node wants to be woken.
  */
 import type { Seed } from "./Chance.ts"
-import type { Durability } from "./Durability.ts"
+import type { Durability, WriteId } from "./Durability.ts"
 import type { Log, Snapshot } from "./Log.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
 import type { Change } from "./Membership.ts"
@@ -96,14 +96,18 @@ export interface Leader {
   readonly heartbeatDeadline: number
   /** A change of membership that someone waits for. */
   readonly change: PendingChange | undefined
+  readonly wanted: WantedChange | undefined
 }
 
-/** A change of membership that is under way (§4.3), or waits until what this leader saw of its members is committed. */
+/** A change of membership that is under way (§4.3). */
 export interface PendingChange {
   readonly request: Handle
   readonly change: Change
+}
+
+/** A change that begins once what this leader saw of its members is committed. */
+export interface WantedChange extends PendingChange {
   readonly expected: Index | undefined
-  readonly isBegun: boolean
 }
 
 /** A snapshot that the state machine is writing down, and who waits for it. */
@@ -112,10 +116,12 @@ export interface Snapshotting {
   readonly requests: ReadonlyArray<Handle>
 }
 
-/** A snapshot that a leader is sending: so much of it is here without a gap, on the disk or on its way there. */
+/** A snapshot that a leader is sending: so many bytes of it are here without a gap, on the disk or on their way there. */
 export interface Receiving {
   readonly snapshot: Snapshot
   readonly received: number
+  /** How far each write takes it, oldest first: those on their way, and the newest that is durable. */
+  readonly writes: ReadonlyArray<{ readonly write: WriteId; readonly received: number }>
 }
 
 /** Someone who came under a member's name with another disk. */

@@ -6,22 +6,29 @@
  * nobody is in yet. And a candidate is not heard, however new its term, while the leader is (§4.2.3).
  */
 import * as Commit from "./Commit.ts"
+import * as Compaction from "./Compaction.ts"
 import * as Durability from "./Durability.ts"
 import * as Election from "./Election.ts"
-import type { Applied, DiskStalled, Input, Persisted, Receive } from "./Input.ts"
-import { isConsistent, type Message } from "./Message.ts"
+import type { Applied, DiskStalled, Input, Persisted, Receive, RequestSnapshot, SnapshotTaken } from "./Input.ts"
+import * as LastResort from "./LastResort.ts"
+import * as Log from "./Log.ts"
+import { epochOf } from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
+import { type Disowned, isConsistent, type Message } from "./Message.ts"
 import { flow, halt, type Next, next, send } from "./Next.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Read from "./Read.ts"
 import * as Reconfiguration from "./Reconfiguration.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
-import type { Role, State } from "./State.ts"
+import * as SnapshotReceiving from "./SnapshotReceiving.ts"
+import * as SnapshotSending from "./SnapshotSending.ts"
+import { isLeader, type Role, type State } from "./State.ts"
 import * as Transfer from "./Transfer.ts"
 
 type Tagged<U extends { readonly _tag: string }, T extends U["_tag"]> = Extract<U, { readonly _tag: T }>
 
-type OnMessage<R extends Role, M extends Message> = (state: State<R>, message: M, batch: number | undefined) => Next
+type OnMessage<R extends Role, M extends Message> = (state: State<R>, message: M, receive: Receive) => Next
 type OnInput<R extends Role, I extends Input> = (state: State<R>, input: I) => Next
 
 export type MessageTable = {
@@ -30,7 +37,7 @@ export type MessageTable = {
   }
 }
 /** The inputs that mean something else in each role; the rest is alike in all. */
-type RoleInput = Exclude<Input, Receive | Persisted | Applied | DiskStalled>
+type RoleInput = Exclude<Input, Receive | Persisted | Applied | DiskStalled | RequestSnapshot | SnapshotTaken>
 export type InputTable = {
   readonly [I in RoleInput["_tag"]]: {
     readonly [R in Role["_tag"]]: OnInput<Tagged<Role, R>, Tagged<Input, I>>
@@ -41,6 +48,17 @@ export type InputTable = {
 const ignore = (state: State): Next => next(state)
 
 const impossible = (sentence: string) => (): Next => halt(sentence)
+
+/**
+ * There is no place for this node any more. Under the name of another disk it must stop: what that one had promised is
+ * forgotten here. Given up in an earlier epoch it has learnt the term by now, and takes part in nothing (`LastResort`).
+ */
+const onDisowned = (state: State, { from, incarnation, reason }: Disowned): Next => {
+  const isMeant = reason === "Incarnation" && incarnation !== undefined && incarnation === state.incarnation
+  return isMeant
+    ? halt(`${from} knows ${state.id} by another disk, which is lost here with all it had promised: use another id`)
+    : next(state)
+}
 
 export const onMessage: MessageTable = {
   RequestPreVote: {
@@ -79,11 +97,41 @@ export const onMessage: MessageTable = {
     Candidate: ignore,
     Leader: Replication.onAppendReply
   },
+  InstallSnapshot: {
+    Follower: SnapshotReceiving.onInstallSnapshot,
+    PreCandidate: SnapshotReceiving.onInstallSnapshot,
+    Candidate: SnapshotReceiving.onInstallSnapshot, // As with entries: the sender leads this term.
+    Leader: impossible("two leaders in one term (§3.4)")
+  },
+  SnapshotReply: {
+    Follower: ignore,
+    PreCandidate: ignore,
+    Candidate: ignore,
+    Leader: SnapshotSending.onSnapshotReply
+  },
   TimeoutNow: {
     Follower: Election.onTimeoutNow,
     PreCandidate: Election.onTimeoutNow,
     Candidate: ignore, // It stands already.
     Leader: ignore // It leads already.
+  },
+  RequestRead: {
+    Follower: ignore, // Whoever asks finds out who leads, and asks again.
+    PreCandidate: ignore,
+    Candidate: ignore,
+    Leader: Read.onRequestRead
+  },
+  ReadReply: {
+    Follower: Read.onReadReply,
+    PreCandidate: Read.onReadReply, // The sender led when it answered, and the read was there before.
+    Candidate: Read.onReadReply,
+    Leader: ignore // It has asked the others itself.
+  },
+  Disowned: {
+    Follower: onDisowned,
+    PreCandidate: onDisowned,
+    Candidate: onDisowned,
+    Leader: onDisowned
   }
 }
 
@@ -101,9 +149,9 @@ export const onInput: InputTable = {
     Leader: Replication.onPropose
   },
   Read: {
-    Follower: Read.refuse,
-    PreCandidate: Read.refuse,
-    Candidate: Read.refuse,
+    Follower: Read.forward,
+    PreCandidate: Read.forward,
+    Candidate: Read.forward,
     Leader: Read.onRead
   },
   Unsent: {
@@ -111,6 +159,12 @@ export const onInput: InputTable = {
     PreCandidate: ignore,
     Candidate: ignore,
     Leader: Replication.onUnsent
+  },
+  ChunkUnsent: {
+    Follower: ignore,
+    PreCandidate: ignore,
+    Candidate: ignore,
+    Leader: SnapshotSending.onChunkUnsent
   },
   ChangeMembership: {
     Follower: Reconfiguration.refuse,
@@ -123,14 +177,26 @@ export const onInput: InputTable = {
     PreCandidate: Transfer.refuse,
     Candidate: Transfer.refuse,
     Leader: Transfer.onTransferLeadership
+  },
+  AbortTransfer: {
+    Follower: Transfer.abort,
+    PreCandidate: Transfer.abort,
+    Candidate: Transfer.abort,
+    Leader: Transfer.abort
+  },
+  ForceMembership: {
+    Follower: LastResort.onForceMembership,
+    PreCandidate: LastResort.onForceMembership,
+    Candidate: LastResort.onForceMembership,
+    Leader: LastResort.onForceMembership // In name only: it hears no majority.
   }
 }
 
 // The types of the tables prove that each handler fits its cell; looking a cell up by two tags at once is
 // more than the checker can follow, so the pair is joined here, and nowhere else.
-const dispatch = (state: State, message: Message, batch: number | undefined): Next => {
+const dispatch = (state: State, message: Message, receive: Receive): Next => {
   const handle = onMessage[message._tag][state.role._tag] as OnMessage<Role, Message>
-  return handle(state, message, batch)
+  return handle(state, message, receive)
 }
 
 const dispatchInput = (state: State, input: RoleInput): Next => {
@@ -144,24 +210,61 @@ const tellTerm = (state: State, message: Message): Next => {
   if (message._tag === "RequestVote") {
     return next(state, send(state, message.from, { _tag: "VoteReply", ...header, granted: false }))
   }
-  if (message._tag !== "AppendEntries") return next(state)
-  const { previous, sequence } = message
-  const refusal = { _tag: "AppendReply", ...header, sequence, accepted: false, match: previous.index } as const
+  const isLeaders = message._tag === "AppendEntries" || message._tag === "InstallSnapshot"
+  if (!isLeaders) return next(state)
+  const match = message._tag === "AppendEntries" ? message.previous.index : message.snapshot.index
+  const refusal = { _tag: "AppendReply", ...header, sequence: message.sequence, accepted: false, match } as const
   return next(state, send(state, message.from, { ...refusal, last: 0, runs: [] }))
 }
 
-/** The term rule (§3.3), then the table. */
-const onReceive = (state: State, { batch, message }: Receive): Next => {
+/** The sender has another disk than the one that the membership names: it has forgotten what it promised. */
+const isStranger = (state: State, { incarnation, message }: Receive): boolean => {
+  const known = Membership.find(Log.membership(state.log), message.from)?.incarnation
+  return incarnation !== undefined && known !== undefined && known !== incarnation
+}
+
+/** Nothing of it counts. A leader tells it so. */
+const turnAway = (state: State, { incarnation = 0, message: { from } }: Receive): Next => {
+  const strangers = [...state.strangers.filter(({ id }) => id !== from), { id: from, incarnation, at: state.now }]
+  const noted = { ...state, strangers }
+  if (state.role._tag !== "Leader") return next(noted)
+  const header = { _tag: "Disowned", from: state.id, term: state.term } as const
+  return next(noted, send(state, from, { ...header, reason: "Incarnation", incarnation }))
+}
+
+/** A leader hears a node that was given up when its membership was forced, and does not know it yet (`LastResort`). */
+const isGivenUp = ({ log, role, term }: State, message: Message): boolean =>
+  role._tag === "Leader" && epochOf(message.term) < epochOf(term) && !Membership.find(Log.membership(log), message.from)
+
+const giveUp = (state: State, { from }: Message): Next =>
+  next(
+    state,
+    send(state, from, { _tag: "Disowned", from: state.id, term: state.term, reason: "Epoch", incarnation: undefined })
+  )
+
+/** Who is heard at all, the term rule (§3.3), then the table. */
+const onReceive = (state: State, receive: Receive): Next => {
+  const { message } = receive
   if (message.from === state.id || !isConsistent(message)) return next(state)
-  if (message._tag === "RequestPreVote") return dispatch(state, message, batch)
+  if (isStranger(state, receive)) return turnAway(state, receive)
+  if (isGivenUp(state, message)) return giveUp(state, message)
+  const current = noteDisk(state, receive)
+  if (message._tag === "RequestPreVote") return dispatch(current, message, receive)
   if (message.term > state.term) {
     // Unless the leader itself wants it so.
     const isUncalledFor = message._tag === "RequestVote" && !message.isTransfer && Election.hearsLeader(state)
     if (isUncalledFor) return next(state)
-    return flow((current) => Roles.adopt(current, message.term), (current) => dispatch(current, message, batch))(state)
+    return flow((each) => Roles.adopt(each, message.term), (each) => dispatch(each, message, receive))(state)
   }
   const isHeard = message.term === state.term || message._tag === "PreVoteReply"
-  return isHeard ? dispatch(state, message, batch) : tellTerm(state, message)
+  return isHeard ? dispatch(current, message, receive) : tellTerm(current, message)
+}
+
+/** A leader remembers on which disk a member runs, to write it down. */
+const noteDisk = (state: State, { incarnation, message: { from } }: Receive): State => {
+  if (!isLeader(state) || incarnation === undefined) return state
+  const isNew = state.role.progress.some((each) => each.id === from && each.incarnation !== incarnation)
+  return isNew ? Roles.updateMember(state, from, (progress) => ({ ...progress, incarnation })) : state
 }
 
 const onPersisted = (state: State, { write }: Persisted): Next => {
@@ -184,6 +287,8 @@ export const react = (state: State, input: Input): Next => {
   if (input._tag === "Persisted") return onPersisted(current, input)
   if (input._tag === "Applied") return onApplied(current, input)
   if (input._tag === "DiskStalled") return next({ ...current, isStalled: input.isStalled })
+  if (input._tag === "RequestSnapshot") return Compaction.onRequestSnapshot(current, input)
+  if (input._tag === "SnapshotTaken") return Compaction.onSnapshotTaken(current, input)
   return dispatchInput(current, input)
 }
 
@@ -193,10 +298,13 @@ export const settle: (state: State) => Next = flow(
   Commit.advance,
   Reconfiguration.proceed,
   Outcome.resolve,
+  Read.askLeader,
   Read.confirm,
+  Read.freshen,
   Transfer.evade,
   Transfer.proceed,
   Replication.flush,
   Commit.handOver,
+  Compaction.take,
   Reconfiguration.retire
 )

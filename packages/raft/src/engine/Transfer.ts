@@ -7,6 +7,7 @@
  */
 import type { TransferLeadership } from "./Input.ts"
 import * as Log from "./Log.ts"
+import type { NodeId } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { type Next, next, send } from "./Next.ts"
 import type { Output, TransferRefusal } from "./Output.ts"
@@ -18,10 +19,22 @@ const failed = (request: number, reason: TransferRefusal): Output => ({ _tag: "T
 /** Who does not lead has nothing to hand over. */
 export const refuse = (state: State, { request }: TransferLeadership): Next => next(state, failed(request, "NotLeader"))
 
+/** Whoever is to lead must vote, also when a change that is under way is done, and hold what it is to send. */
+const mayLead = ({ log }: State, id: NodeId): boolean => {
+  const membership = Log.membership(log)
+  return membership.voters.includes(id) && !Membership.isWitness(membership, id)
+}
+
+/** The operator has thought better of it. If the other was asked already, it may stand all the same. */
+export const abort = (state: State): Next =>
+  state.transfer === undefined
+    ? next(state)
+    : next({ ...state, transfer: undefined }, failed(state.transfer.request, "Aborted"))
+
 /** Remembers whom to hand over to. A later wish replaces an earlier one, until that has been asked for. */
 export const onTransferLeadership = (state: State<Leader>, { deadline, request, to }: TransferLeadership): Next => {
   if (to === state.id) return next(state, { _tag: "TransferDone", request, leader: to })
-  if (!Log.membership(state.log).voters.includes(to)) return next(state, failed(request, "NotVoter"))
+  if (!mayLead(state, to)) return next(state, failed(request, "NotVoter"))
   if (state.transfer?.isAsked === true) return next(state, failed(request, "Pending"))
   const earlier = state.transfer === undefined ? [] : [failed(state.transfer.request, "Superseded")]
   const transfer = { request, term: state.term, to, deadline, isAsked: false }
@@ -35,9 +48,8 @@ export const onTransferLeadership = (state: State<Leader>, { deadline, request, 
 export const evade = (state: State): Next => {
   if (!isLeader(state) || !state.isStalled || state.transfer !== undefined) return next(state)
   const { electionTimeout } = state.settings
-  const { voters } = Log.membership(state.log)
   const alive = state.role.progress.filter(({ heardAt, id }) =>
-    voters.includes(id) && state.now - heardAt < electionTimeout
+    mayLead(state, id) && state.now - heardAt < electionTimeout
   )
   const best = alive.reduce<Progress | undefined>(
     (best, each) => best === undefined || each.match > best.match ? each : best,

@@ -1,0 +1,90 @@
+/**
+ * Snapshots of the own state, and what stays of the log (§5.1).
+ *
+ * The state machine writes its snapshot down while it goes on, so there are two moments: when it is asked to, right after
+ * the last entry that was handed to it, and when all of it is on the disk. Only then the log gives up its beginning, in
+ * one write with the snapshot that stands for it. Some entries before it stay, and more while a follower that keeps up
+ * still needs them: whoever is a moment behind is not sent the whole state.
+ *
+ * Snapshots are due at the multiples of a number of entries, not so many after the last one. So nodes take the same ones,
+ * and one that was sent in part by an earlier leader can be sent to its end by the next.
+ */
+import type { RequestSnapshot, SnapshotTaken } from "./Input.ts"
+import * as Log from "./Log.ts"
+import type { Index } from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
+import { flow, type Next, next, write } from "./Next.ts"
+import type { Output } from "./Output.ts"
+import * as Sizes from "./Sizes.ts"
+import { isLeader, type State } from "./State.ts"
+
+/** Whoever asks has the next one, for what it sees by now may not be in one that is being taken. */
+export const onRequestSnapshot = (state: State, { request }: RequestSnapshot): Next =>
+  next({ ...state, snapshotRequests: [...state.snapshotRequests, request] })
+
+/** While one is on its way to a member, the log must reach back to it, and another would only make it start again. */
+const isSending = ({ now, role, settings }: State): boolean =>
+  role._tag === "Leader"
+  && role.progress.some(({ sending }) =>
+    sending !== undefined && now - sending.movedAt < patience * settings.electionTimeout
+  )
+
+/** For how many election timeouts a member may get no further before the others no longer wait for it. */
+const patience = 4
+
+const isDue = ({ handed, log, settings, snapshot, snapshotRequests }: State): boolean => {
+  const { snapshotBytes, snapshotEntries } = settings
+  return snapshotRequests.length > 0
+    || Math.floor(handed / snapshotEntries) > Math.floor(snapshot.index / snapshotEntries)
+    || Sizes.between(log.sizes, snapshot.index, handed) >= snapshotBytes
+}
+
+/** Asks for a snapshot of what was handed over by now, if one is wanted. */
+export const take = (state: State): Next => {
+  if (state.snapshotting !== undefined || !isDue(state) || isSending(state)) return next(state)
+  const requests = state.snapshotRequests
+  if (Membership.isWitness(Log.membership(state.log), state.id)) {
+    // It has no state: that the log is given up is all there is to it.
+    const begun = { ...state, snapshotting: { index: state.applied, requests }, snapshotRequests: [] }
+    return keep(begun, { index: state.applied, size: 0, checksum: 0 })
+  }
+  const begun = { ...state, snapshotting: { index: state.handed, requests }, snapshotRequests: [] }
+  // Nothing new: the one that there is says it all.
+  if (state.handed === state.snapshot.index) return settle(begun, requests)
+  return next(begun, { _tag: "TakeSnapshot", index: state.handed })
+}
+
+const settle = (state: State, requests: ReadonlyArray<number>): Next => {
+  const { index } = state.snapshot
+  const done = requests.map((request): Output => ({ _tag: "SnapshotDone", request, index }))
+  return next({ ...state, snapshotting: undefined }, ...done)
+}
+
+/** What a snapshot is, beside what the log knows of it. */
+type Taken = Pick<SnapshotTaken, "index" | "size" | "checksum">
+
+/** It is on the disk: from now on it stands for the beginning of the log. One that was overtaken by a leader's does not. */
+export const onSnapshotTaken = (state: State, taken: SnapshotTaken): Next =>
+  state.snapshotting?.index === taken.index ? keep(state, taken) : next(state)
+
+const keep = (state: State, { checksum, index, size }: Taken): Next => {
+  const requests = state.snapshotting?.requests ?? []
+  const boundary = index > state.snapshot.index ? Log.boundaryAt(state.log, index) : undefined
+  const begins = Log.boundaryAt(state.log, firstKept(state, index))
+  if (boundary === undefined || begins === undefined) return settle(state, requests)
+  const snapshot = { ...boundary, size, checksum }
+  const compacted = { ...state, snapshot, log: Log.beginAt(state.log, begins) }
+  const [kept, written] = write(compacted, { snapshot, boundary: begins })
+  return flow(() => next(kept, written), (current) => settle(current, requests))(kept)
+}
+
+/** After which entry the log is to begin: some way before the snapshot, and where a follower that keeps up still reads. */
+const firstKept = (state: State, index: Index): Index => {
+  const { entriesKept } = state.settings
+  const usual = index - entriesKept
+  const oldest = usual - entriesKept
+  const needed = isLeader(state)
+    ? state.role.progress.filter(({ match, mode }) => mode === "replicate" && match >= oldest).map(({ match }) => match)
+    : []
+  return Math.max(state.log.boundary.index, Math.min(usual, ...needed))
+}
