@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { Explanation } from "./engine/Explain.ts"
+import type { Plan, Summary } from "./engine/LastResort.ts"
 import type { Index, LogPosition, NodeId } from "./engine/LogPosition.ts"
 import * as Membership from "./engine/Membership.ts"
 import type { Outcome } from "./engine/State.ts"
@@ -49,18 +50,34 @@ export interface Options {
 export type RaftStatus = Status.Status
 
 /**
- * How fresh a read must be.
+ * How fresh a read must be. Any node answers any of them, but for a witness, which has nothing to answer with.
  *
- * - `linearizable`: sees everything that was acknowledged before it began. Costs one round of messages, shared
- *   by all reads that wait, and no log entry.
- * - `lease`: the same, without asking anyone, as long as no node's clock runs faster than another's by more than
- *   `maxClockDrift`. Where the lease does not hold, the others are asked.
- * - `stale`: what this node has applied by now, on any node, without asking anyone. Of any age.
+ * - `linearizable`: sees everything that was acknowledged before it began. Costs the leader one round of messages, shared
+ *   by all reads that wait, and no log entry; another node asks the leader first.
+ * - `lease`: the same, without the leader asking anyone, as long as no node's clock runs faster than another's by more
+ *   than `maxClockDrift`. Where the lease does not hold, the others are asked.
+ * - `stale`: what this node has applied by now, without asking anyone. Of any age, or of a stated one: see `ReadOptions`.
  *
  * @category models
  * @since 0.1.0
  */
 export type Consistency = Driver.Consistency
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadOptions {
+  /** `linearizable` unless said otherwise. */
+  readonly consistency?: Consistency | undefined
+  /**
+   * For a stale read, in milliseconds: when this node last heard from its leader what was committed, and has applied that,
+   * must not be longer ago; otherwise the read fails with `NotLeader`, which says where to ask. So nothing is missing that
+   * was acknowledged earlier than this, an election timeout and the time of a message ago: for as long as that a leader
+   * may not know that it was deposed.
+   */
+  readonly maxAge?: number | undefined
+}
 
 /**
  * @category services
@@ -77,11 +94,13 @@ export class Raft extends Context.Service<Raft, {
    */
   readonly propose: (command: Uint8Array) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
   /**
-   * Looks without changing. Linearizable, unless the caller asks for less; then only `Busy` and `Fatal` remain.
+   * Looks without changing, on any node. `NotLeader`: no leader is known, or this node may not answer as it was asked to.
+   * `Unknown` says no more than that there was no answer within `requestTimeout`. A stale read of any age fails only with
+   * `Busy` and `Fatal`, and with `NotLeader` on a witness.
    */
   readonly read: (
     query: unknown,
-    options?: { readonly consistency?: Consistency | undefined }
+    options?: ReadOptions
   ) => Effect.Effect<unknown, NotLeader | Busy | Unknown | Fatal>
   /**
    * Changes who belongs to the cluster, and succeeds with the log index of the new membership once it is committed and
@@ -93,6 +112,14 @@ export class Raft extends Context.Service<Raft, {
     change: Membership.Change,
     options?: { readonly expected?: Index | undefined }
   ) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  /** Adds a member that learns the log and then votes: a `changeMembership`. */
+  readonly addVoter: (member: Membership.Member) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  /** Adds a member that learns the log and does not vote: a `changeMembership`. */
+  readonly addLearner: (member: Membership.Member) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  /** Lets a learner vote once it has caught up: a `changeMembership`. */
+  readonly promote: (id: NodeId) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  /** Takes a member away: a `changeMembership`. The leader may remove itself; another leads then. */
+  readonly remove: (id: NodeId) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /**
    * Hands leadership to another voter, and succeeds with whoever leads the term that comes of it: as a rule `to`, but it
    * can be a third node or this one again. While the other is
@@ -100,6 +127,26 @@ export class Raft extends Context.Service<Raft, {
    * if `to` may not vote; this node then goes on leading.
    */
   readonly transfer: (to: NodeId) => Effect.Effect<NodeId, NotLeader | TransferError | Fatal>
+  /**
+   * Gives up a transfer that is under way here; whoever waits for it fails with `TransferError` and `Aborted`. Without one
+   * it does nothing. If the other has been asked to lead already, it may do so all the same.
+   */
+  readonly abortTransfer: Effect.Effect<void>
+  /**
+   * Takes a snapshot of this node's state and gives up the log behind it, but for what followers may still need; answers
+   * with the index of the last entry that the snapshot covers. Snapshots are taken without being asked for, too:
+   * `snapshotEntries` and `snapshotBytes` say when. `Unknown` after `requestTimeout`: it goes on all the same.
+   */
+  readonly snapshot: Effect.Effect<Index, Unknown | Fatal>
+  /** What this node knows, for `LastResort.plan` when a majority is lost for good. */
+  readonly summary: Effect.Effect<Summary>
+  /**
+   * Puts a membership in force to which no majority agreed. Only when a majority of the voters is lost for good, only on
+   * the survivor that the plan names, and only after reading what the plan says may be lost. Succeeds once this node leads
+   * alone; the other survivors then learn, and vote once they have caught up. `MembershipError` with `Invalid` when a
+   * leader is alive, or anything has changed since the plan was made.
+   */
+  readonly forceMembership: (plan: Plan) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /**
    * Why there is no leader, or why entry `index` (the last one, unless said otherwise) is not committed: in sentences and
    * in numbers, as far as this node knows.
@@ -143,9 +190,18 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const node = yield* Driver.make({ id, cluster, bootstrap, attributes })
   return Raft.of({
     propose: node.propose,
-    read: (query, { consistency = "linearizable" } = {}) => node.read(query, consistency),
+    read: (query, { consistency = "linearizable", maxAge = Number.POSITIVE_INFINITY } = {}) =>
+      node.read(query, { consistency, maxAge }),
     changeMembership: (change, { expected } = {}) => node.changeMembership(change, expected),
+    addVoter: (member) => node.changeMembership({ _tag: "AddVoter", member }, undefined),
+    addLearner: (member) => node.changeMembership({ _tag: "AddLearner", member }, undefined),
+    promote: (promoted) => node.changeMembership({ _tag: "Promote", id: promoted }, undefined),
+    remove: (removed) => node.changeMembership({ _tag: "Remove", id: removed }, undefined),
     transfer: node.transfer,
+    abortTransfer: node.abortTransfer,
+    snapshot: node.snapshot,
+    summary: node.summary,
+    forceMembership: node.force,
     explain: (index) => node.explain(index),
     outcomeOf: node.outcomeOf,
     status: node.status,

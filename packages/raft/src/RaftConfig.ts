@@ -60,8 +60,15 @@ const fields = [
   "maxClockDrift",
   "maxEntriesPerMessage",
   "maxEntriesInFlight",
+  "maxBytesInFlight",
   "maxEntriesOutstanding",
+  "maxBytesOutstanding",
   "maxEntriesApplying",
+  "snapshotEntries",
+  "snapshotBytes",
+  "entriesKept",
+  "snapshotChunkBytes",
+  "maxChunksInFlight",
   "maxDiskStall",
   "requestTimeout",
   "maxRequests",
@@ -111,7 +118,7 @@ export const make = (options: Partial<Options>): Effect.Effect<Options, ConfigEr
       return Effect.fail(new ConfigError({ field, value, expected: "a whole number, 1 or more" }))
     }
   }
-  const { electionTimeout, heartbeatInterval, maxMessageBytes } = config
+  const { electionTimeout, heartbeatInterval } = config
   if (heartbeatInterval * 2 > electionTimeout) {
     const expected = `at least twice heartbeatInterval (${heartbeatInterval}), or one late heartbeat ends a term`
     return Effect.fail(new ConfigError({ field: "electionTimeout", value: electionTimeout, expected }))
@@ -123,9 +130,9 @@ export const make = (options: Partial<Options>): Effect.Effect<Options, ConfigEr
   if (config.maxClockDrift > 90) {
     return Effect.fail(new ConfigError({ field: "maxClockDrift", value: config.maxClockDrift, expected: "at most 90" }))
   }
-  if (maxMessageBytes > largestMessage) {
-    const expected = `at most ${largestMessage}`
-    return Effect.fail(new ConfigError({ field: "maxMessageBytes", value: maxMessageBytes, expected }))
+  for (const field of ["maxMessageBytes", "snapshotChunkBytes"] as const) {
+    if (config[field] <= largestMessage) continue
+    return Effect.fail(new ConfigError({ field, value: config[field], expected: `at most ${largestMessage}` }))
   }
   return Effect.succeed(config)
 }
@@ -161,8 +168,15 @@ export const layerConfig: Layer.Layer<never, ConfigError | Config.ConfigError> =
     maxClockDrift: orDefault("maxClockDrift"),
     maxEntriesPerMessage: orDefault("maxEntriesPerMessage"),
     maxEntriesInFlight: orDefault("maxEntriesInFlight"),
+    maxBytesInFlight: orDefault("maxBytesInFlight"),
     maxEntriesOutstanding: orDefault("maxEntriesOutstanding"),
+    maxBytesOutstanding: orDefault("maxBytesOutstanding"),
     maxEntriesApplying: orDefault("maxEntriesApplying"),
+    snapshotEntries: orDefault("snapshotEntries"),
+    snapshotBytes: orDefault("snapshotBytes"),
+    entriesKept: orDefault("entriesKept"),
+    snapshotChunkBytes: orDefault("snapshotChunkBytes"),
+    maxChunksInFlight: orDefault("maxChunksInFlight"),
     maxDiskStall: orDefault("maxDiskStall"),
     requestTimeout: orDefault("requestTimeout"),
     maxRequests: orDefault("maxRequests"),

@@ -86,16 +86,17 @@ export class MembershipError extends Schema.TaggedError<MembershipError>()("Memb
 /**
  * Leadership was not handed over.
  *
- * - `NotVoter`: whoever should lead may not.
+ * - `NotVoter`: whoever should lead may not: it does not vote, or it is a witness.
  * - `Pending`: another node has been asked to lead already. Try again.
  * - `Superseded`: someone asked for another transfer meanwhile.
+ * - `Aborted`: someone gave it up. It may still happen if the other was asked before.
  * - `Timeout`: it had not happened by the deadline. It may still happen if the other was asked at the last moment.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
-  reason: Schema.Literals(["NotVoter", "Pending", "Superseded", "Timeout"])
+  reason: Schema.Literals(["NotVoter", "Pending", "Superseded", "Aborted", "Timeout"])
 }) {
   override get message() {
     return `leadership was not handed over: ${this.reason}`

@@ -99,9 +99,7 @@ type ReplyOf<O extends Command | Query> = O["success"]["Type"]
 export type RequestError = NotLeader | Busy | Unknown | Fatal
 
 /** How a query is to be answered. */
-export interface QueryOptions {
-  readonly consistency?: Raft.Consistency | undefined
-}
+export type QueryOptions = Raft.ReadOptions
 
 /**
  * The service as its users see it: one function for each command and query. A payload without fields may be left

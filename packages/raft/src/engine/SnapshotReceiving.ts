@@ -107,6 +107,9 @@ const install = (state: State, message: InstallSnapshot, chunk: Chunk): Next => 
     log: Log.beginAt(Log.truncateAfter(state.log, truncateAfter), boundary),
     snapshot,
     receiving: undefined,
+    // Whoever waits for a snapshot that was begun before has the next one.
+    snapshotting: undefined,
+    snapshotRequests: [...(state.snapshotting?.requests ?? []), ...state.snapshotRequests],
     commit: snapshot.index,
     handed: snapshot.index
   }, { truncateAfter, boundary, snapshot, ...(chunk.length > 0 && { chunk }) })

@@ -16,22 +16,24 @@ import * as Engine from "../engine/Engine.ts"
 import * as Explain from "../engine/Explain.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
-import { type Change, type Membership, reachable } from "../engine/Membership.ts"
-import type { Next } from "../engine/Next.ts"
+import * as LastResort from "../engine/LastResort.ts"
+import { type Change, isWitness, type Membership, reachable } from "../engine/Membership.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
-import type { Fatal } from "../RaftError.ts"
+import { type Fatal, NotLeader } from "../RaftError.ts"
 import { StateMachine } from "../StateMachine.ts"
 import { Storage } from "../Storage.ts"
 import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
+import * as Chunks from "./chunks.ts"
 import * as Inbox from "./inbox.ts"
 import * as Loop from "./loop.ts"
 import { Operations } from "./operations.ts"
 import type { Parts } from "./outputs.ts"
 import { Proposals } from "./proposals.ts"
-import { type Consistency, Reads } from "./reads.ts"
+import { type ReadOptions, Reads } from "./reads.ts"
 import * as Sender from "./sender.ts"
+import * as Snapshots from "./snapshots.ts"
 import * as Status from "./status.ts"
 import * as Supervisor from "./supervisor.ts"
 import { Tail } from "./tail.ts"
@@ -39,7 +41,7 @@ import { Time } from "./time.ts"
 import * as Timer from "./timer.ts"
 import * as Writer from "./writer.ts"
 
-export type { Consistency } from "./reads.ts"
+export type { Consistency, ReadOptions } from "./reads.ts"
 
 export interface Options {
   readonly id: NodeId
@@ -58,7 +60,7 @@ const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options,
   const founders = bootstrap === undefined ? {} : { bootstrap }
   return {
     incarnation: recovered.incarnation,
-    start: Engine.start({ id, settings, seed, now, recovered, ...founders })
+    start: Engine.start({ id, incarnation: recovered.incarnation, settings, seed, now, recovered, ...founders })
   }
 })
 
@@ -70,9 +72,9 @@ const join = Effect.fnUntraced(function*(
   tail: Tail
 ) {
   const transport = yield* Transport
-  const receive = (envelope: Envelope) => {
+  const receive = (envelope: Envelope, from: number) => {
     // A node whose disk does not keep up loses entries rather than pile them up; they are sent again.
-    if (envelope.entries === undefined || !tail.isFull) inbox.message(envelope)
+    if (envelope.entries === undefined || !tail.isFull) inbox.message(envelope, from)
   }
   return yield* transport.join({ cluster, node: id, incarnation, attributes }, receive)
 })
@@ -80,7 +82,7 @@ const join = Effect.fnUntraced(function*(
 /** Everyone who serves the loop, introduced to each other. */
 const assemble = Effect.fnUntraced(function*(
   config: Config,
-  [start]: Next,
+  current: () => State,
   inbox: Inbox.Inbox,
   tail: Tail,
   connection: Connection,
@@ -89,19 +91,28 @@ const assemble = Effect.fnUntraced(function*(
   const storage = yield* Storage
   const machine = yield* StateMachine
   const { maxHeldMessages, maxMessageBytes } = config
-  const { unsent } = inbox
-  const sender = yield* Sender.make({ maxHeldMessages, maxMessageBytes, storage, tail, connection, unsent })
+  const { chunkUnsent, snapshotTaken: onTaken, unsent } = inbox
+  const isAWitness = (id: NodeId) => isWitness(Log.membership(current().log), id)
+  const chunks = yield* Chunks.make({ storage, connection, unsent: chunkUnsent })
+  const wires = { connection, chunks, isWitness: isAWitness, unsent }
+  const sender = yield* Sender.make({ maxHeldMessages, maxMessageBytes, storage, tail, ...wires })
   const writer = yield* Writer.make(storage, time, (write) => {
     sender.release(write)
+    applier.release(write)
     inbox.persisted(write)
   })
   const proposals = new Proposals(config, inbox.wake)
-  const reads: Reads = new Reads(config, inbox.wake, (ready) => applier.read(ready))
-  const lane = { from: start.applied, machine, storage, tail, proposals, reads, time, onApplied: inbox.applied }
+  const reads: Reads = new Reads(config, inbox.wake, (ready) => applier.read(ready), (maxAge) => {
+    const { id, leader } = current()
+    const age = Engine.age({ ...current(), now: time.now() })
+    return isAWitness(id) || (maxAge < Number.POSITIVE_INFINITY && age > maxAge) ? new NotLeader({ leader }) : undefined
+  })
+  const snapshots = yield* Snapshots.make({ machine, storage, isWitness: () => isAWitness(current().id), onTaken })
+  const lane = { machine, snapshots, storage, tail, proposals, reads, time, onApplied: inbox.applied }
   const applier: Applier.Applier = yield* Applier.make(lane)
   const operations = new Operations(config, inbox.wake)
   const parts: Parts = { inbox, proposals, reads, tail, writer, sender, applier, operations }
-  return parts
+  return { parts, snapshots }
 })
 
 export const make = Effect.fnUntraced(function*(options: Options) {
@@ -113,19 +124,21 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   // Its own scope: the node leaves the network as soon as it stops, whenever that is.
   const presence = yield* Scope.fork(yield* Effect.scope)
   const connection = yield* Scope.provide(join(options, incarnation, inbox, tail), presence)
-  const parts = yield* Scope.provide(assemble(config, start, inbox, tail, connection, time), presence)
+  const current = () => loop.state()
+  const { parts, snapshots } = yield* Scope.provide(assemble(config, current, inbox, tail, connection, time), presence)
   const timer = yield* Timer.make(time, inbox.wake)
   const { applier, operations, proposals, reads, writer } = parts
 
   const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied(), stopped)
   const status = yield* SubscriptionRef.make(statusOf(start[0], undefined))
-  const tell = Effect.fnUntraced(function*(after: State) {
+  const tell = Effect.fnUntraced(function*(before: State, after: State) {
     yield* Effect.logDebug(Describe.state(after))
+    for (const alarm of Status.alarms(before, after)) yield* Effect.logWarning(alarm)
     yield* connection.setMembers(reachable(Log.membership(after.log)))
     yield* SubscriptionRef.set(status, statusOf(after, undefined))
   })
-  const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(after) : undefined
-  const loop = Loop.make(start, { ...parts, time, timer, maxDiskStall: config.maxDiskStall, onTurn })
+  const onTurn = (before: State, after: State) => Status.differs(before, after) ? tell(before, after) : undefined
+  const loop: Loop.Loop = Loop.make(start, { ...parts, time, timer, maxDiskStall: config.maxDiskStall, onTurn })
   yield* connection.setMembers(reachable(Log.membership(start[0].log)))
 
   const onStop = Effect.fnUntraced(function*(reason: Fatal) {
@@ -135,12 +148,16 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     operations.stop(reason)
     yield* SubscriptionRef.set(status, statusOf(loop.state(), reason))
   })
-  const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, timer.run], onStop)
+  const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, snapshots.run, timer.run], onStop)
   return {
     propose: (command: Uint8Array) => proposals.propose(command),
-    read: (query: unknown, consistency: Consistency) => reads.read(query, consistency),
+    read: (query: unknown, options: ReadOptions) => reads.read(query, options),
     changeMembership: (change: Change, expected: Index | undefined) => operations.change(change, expected),
     transfer: (to: NodeId) => operations.transfer(to),
+    abortTransfer: operations.abortTransfer(),
+    snapshot: operations.snapshot(),
+    summary: Effect.sync(() => LastResort.summarize(loop.state())),
+    force: (plan: LastResort.Plan) => operations.force(plan),
     explain: (index: Index | undefined) => Effect.sync(() => Explain.explain(loop.at(time.now()), index)),
     outcomeOf: (position: LogPosition) => Effect.sync(() => Engine.outcomeOf(loop.state(), position)),
     status: Effect.sync(() => statusOf(loop.state(), reason())),

@@ -1,5 +1,5 @@
 /**
- * What operators wait for: changes of membership, and transfers of leadership.
+ * What operators wait for: changes of membership, transfers of leadership, and snapshots.
  *
  * There is one of each at a time in the engine, and few in a day, so nothing here is batched. Everyone who asks is
  * answered once.
@@ -8,9 +8,17 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Input } from "../engine/Input.ts"
+import type { Plan } from "../engine/LastResort.ts"
 import type { Index, NodeId } from "../engine/LogPosition.ts"
 import type { Change } from "../engine/Membership.ts"
-import type { ChangeDone, ChangeRefused, ChangeUnknown, TransferDone, TransferFailed } from "../engine/Output.ts"
+import type {
+  ChangeDone,
+  ChangeRefused,
+  ChangeUnknown,
+  SnapshotDone,
+  TransferDone,
+  TransferFailed
+} from "../engine/Output.ts"
 import type { Handle } from "../engine/State.ts"
 import type { Options as Config } from "../RaftConfig.ts"
 import { type Fatal, MembershipError, NotLeader, TransferError, Unknown } from "../RaftError.ts"
@@ -25,7 +33,7 @@ interface Waiting {
   readonly stop: (fatal: Fatal) => void
 }
 
-type Settled = ChangeDone | ChangeRefused | ChangeUnknown | TransferDone | TransferFailed
+type Settled = ChangeDone | ChangeRefused | ChangeUnknown | TransferDone | TransferFailed | SnapshotDone
 
 /** An answer to a change, by what the engine says of it. */
 const changeExit = (output: Settled, leader: NodeId | undefined): Exit.Exit<Index, ChangeError> => {
@@ -41,6 +49,9 @@ const transferExit = (output: Settled, leader: NodeId | undefined): Exit.Exit<No
   const { reason } = output
   return Exit.fail(reason === "NotLeader" ? new NotLeader({ leader }) : new TransferError({ reason }))
 }
+
+const snapshotExit = (output: Settled): Exit.Exit<Index, Unknown> =>
+  output._tag === "SnapshotDone" ? Exit.succeed(output.index) : Exit.fail(new Unknown({ position: undefined }))
 
 export class Operations {
   private readonly config: Config
@@ -69,6 +80,30 @@ export class Operations {
       (request, now) => ({ _tag: "TransferLeadership", now, request, to, deadline: now + requestTimeout }),
       transferExit,
       new TransferError({ reason: "Timeout" })
+    )
+  }
+
+  /** Gives up a transfer that is under way, whoever asked for it. */
+  abortTransfer(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.collecting.push((now) => ({ _tag: "AbortTransfer", now }))
+      this.wake()
+    })
+  }
+
+  snapshot(): Effect.Effect<Index, Unknown | Fatal> {
+    return this.ask(
+      (request, now) => ({ _tag: "RequestSnapshot", now, request }),
+      snapshotExit,
+      new Unknown({ position: undefined })
+    )
+  }
+
+  force({ last, membership, term }: Plan): Effect.Effect<Index, ChangeError> {
+    return this.ask(
+      (request, now) => ({ _tag: "ForceMembership", now, request, term, membership, last }),
+      changeExit,
+      new Unknown({ position: undefined })
     )
   }
 

@@ -5,8 +5,9 @@
  * engine named them.
  */
 import type { NodeId } from "../engine/LogPosition.ts"
-import type { Output, Write } from "../engine/Output.ts"
+import type { Chunk, Output, Write } from "../engine/Output.ts"
 import * as Entries from "../Entries.ts"
+import type { SnapshotChunk } from "../Storage.ts"
 import type { Applier } from "./applier.ts"
 import type { Inbox } from "./inbox.ts"
 import type { Operations } from "./operations.ts"
@@ -42,11 +43,18 @@ const entriesOf = ({ append }: Write, { inbox, proposals }: Parts): Entries.Entr
     : Entries.slice(received, from, to)
 }
 
+/** The bytes of a chunk, which came with a message of this turn. */
+const chunkOf = ({ batch, offset, snapshot }: Chunk, { inbox }: Parts): SnapshotChunk => {
+  const bytes = batch === undefined ? undefined : inbox.chunk(batch)
+  return { snapshot, offset, bytes: bytes ?? new Uint8Array(0) }
+}
+
 const write = (output: Write, parts: Parts): void => {
   const entries = entriesOf(output, parts)
   if (entries !== undefined) parts.tail.append(entries)
-  const { boundary, hardState, truncateAfter } = output
-  parts.writer.push(output.write, { boundary, hardState, truncateAfter, entries })
+  const { boundary, hardState, snapshot, truncateAfter } = output
+  const chunk = output.chunk && chunkOf(output.chunk, parts)
+  parts.writer.push(output.write, { boundary, hardState, truncateAfter, entries, chunk, snapshot })
 }
 
 /** `leader` is whom callers are referred to. */
@@ -59,6 +67,10 @@ export const perform = (output: Output, parts: Parts, leader: NodeId | undefined
       return sender.send(output)
     case "Apply":
       return applier.handOver(output.to)
+    case "RestoreSnapshot":
+      return applier.restore(output)
+    case "TakeSnapshot":
+      return applier.takeSnapshot(output.index)
     case "Accepted":
       return proposals.accepted(output)
     case "Refused":
@@ -67,6 +79,8 @@ export const perform = (output: Output, parts: Parts, leader: NodeId | undefined
       return proposals.resolved(output)
     case "Superseded":
       return proposals.superseded(output, leader)
+    case "Indeterminate":
+      return proposals.indeterminate(output)
     case "ReadReady":
       return reads.ready(output)
     case "ReadFailed":
@@ -76,6 +90,7 @@ export const perform = (output: Output, parts: Parts, leader: NodeId | undefined
     case "ChangeUnknown":
     case "TransferDone":
     case "TransferFailed":
+    case "SnapshotDone":
       return operations.settle(output, leader)
   }
 }

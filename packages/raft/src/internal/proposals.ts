@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Input } from "../engine/Input.ts"
 import type { Index, NodeId, Term } from "../engine/LogPosition.ts"
-import type { Accepted, Refused, Resolved, Superseded } from "../engine/Output.ts"
+import type { Accepted, Indeterminate, Refused, Resolved, Superseded } from "../engine/Output.ts"
 import type { Handle } from "../engine/State.ts"
 import type { Options as Config } from "../RaftConfig.ts"
 import { Busy, type Fatal, NotLeader, Unknown } from "../RaftError.ts"
@@ -86,7 +86,8 @@ export class Proposals {
       batch.handle = this.lastHandle
       batch.expiresAt = now + this.config.requestTimeout
       this.batches.set(batch.handle, batch)
-      return { _tag: "Propose", now, batch: batch.handle, count: batch.payloads.length }
+      const { bytes, handle, payloads } = batch
+      return { _tag: "Propose", now, batch: handle, count: payloads.length, bytes: bytes + payloads.length }
     })
   }
 
@@ -114,6 +115,20 @@ export class Proposals {
     if (batch === undefined) return
     for (let index = from; index <= to; index++) {
       this.complete(batch, index - batch.from, Exit.fail(new NotLeader({ leader })))
+    }
+  }
+
+  /** A snapshot has taken their place: whether they are in it, nobody can tell any more. */
+  indeterminate({ batch: handle, from, to }: Indeterminate): void {
+    this.forget(this.batches.get(handle), from, to)
+  }
+
+  /** The state machine got past `index` by a snapshot: what was committed there has happened, and its replies are lost. */
+  overtaken(index: Index): void {
+    for (let range = this.resolutions[0]; range !== undefined && range.from <= index; range = this.resolutions[0]) {
+      this.resolutions.shift()
+      if (range.to > index) this.resolutions.unshift({ ...range, from: index + 1 })
+      this.forget(this.batches.get(range.batch), range.from, Math.min(range.to, index))
     }
   }
 
@@ -178,6 +193,14 @@ export class Proposals {
     this.openBytes -= batch.payloads[place]?.length ?? 0
     if (batch.open === 0) this.batches.delete(batch.handle)
     Deferred.doneUnsafe(answer, exit)
+  }
+
+  private forget(batch: Batch | undefined, from: Index, to: Index): void {
+    if (batch === undefined) return
+    const { from: first, term } = batch
+    for (let index = from; index <= to; index++) {
+      this.complete(batch, index - first, Exit.fail(new Unknown({ position: { term, index } })))
+    }
   }
 
   /** Fails every command of a batch that has no answer yet. */

@@ -18,6 +18,13 @@ import type { RequestError } from "./proposals.ts"
 /** How fresh a read must be; see `Raft.Consistency`. */
 export type Consistency = "linearizable" | "lease" | "stale"
 
+/** See `Raft.ReadOptions`. */
+export interface ReadOptions {
+  readonly consistency: Consistency
+  /** For a stale read: how old, in milliseconds, what this node has applied may be. */
+  readonly maxAge: number
+}
+
 /** One caller's question. */
 export interface Question {
   readonly query: unknown
@@ -43,6 +50,8 @@ export class Reads {
   private readonly config: Config
   private readonly wake: () => void
   private readonly onReady: (ready: Ready) => void
+  /** Why this node cannot answer from what it has, if it cannot. */
+  private readonly unfit: (maxAge: number) => NotLeader | undefined
   /** Rounds stay until all their questions are answered or it is too late, wherever they are by then. */
   private readonly rounds = new Map<Handle, Round>()
   private collecting: Array<Question> = []
@@ -51,18 +60,26 @@ export class Reads {
   private open = 0
   private stopped: Fatal | undefined
 
-  constructor(config: Config, wake: () => void, onReady: (ready: Ready) => void) {
+  constructor(
+    config: Config,
+    wake: () => void,
+    onReady: (ready: Ready) => void,
+    unfit: (maxAge: number) => NotLeader | undefined
+  ) {
     this.config = config
     this.wake = wake
     this.onReady = onReady
+    this.unfit = unfit
   }
 
-  /** Asks the leader's state machine, or this node's own as it is now. */
-  read(query: unknown, consistency: Consistency): Effect.Effect<unknown, RequestError> {
+  /** Asks this node's state machine, as it is once it is far enough, or as it is now. */
+  read(query: unknown, { consistency, maxAge }: ReadOptions): Effect.Effect<unknown, RequestError> {
     return Effect.suspend(() => {
       if (this.stopped !== undefined) return Effect.fail(this.stopped)
       const { heartbeatInterval, maxRequests } = this.config
       if (this.open >= maxRequests) return Effect.fail(new Busy({ retryAfter: heartbeatInterval }))
+      const unfit = consistency === "stale" ? this.unfit(maxAge) : undefined
+      if (unfit !== undefined) return Effect.fail(unfit)
       const question: Question = { query, answer: Deferred.makeUnsafe() }
       this.open++
       if (consistency === "stale") {

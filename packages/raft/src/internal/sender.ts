@@ -3,7 +3,8 @@
  * in messages of bounded size.
  *
  * Entries come from the tail of the log. A follower that is further behind is served from the disk, one piece at
- * a time and without holding up anyone else. Whatever could not be sent is reported, so that the engine does not
+ * a time and without holding up anyone else; so are the chunks of snapshots (`chunks.ts`). A witness is sent entries
+ * without their commands. Whatever could not be sent is reported, so that the engine does not
  * count it as under way; nothing is ever sent in part or with other entries than it names.
  */
 import * as Effect from "effect/Effect"
@@ -16,6 +17,7 @@ import type { Send } from "../engine/Output.ts"
 import * as Entries from "../Entries.ts"
 import type { Storage } from "../Storage.ts"
 import type { Connection } from "../Transport.ts"
+import type { Chunks } from "./chunks.ts"
 import type { Tail } from "./tail.ts"
 
 export interface Sender {
@@ -30,6 +32,8 @@ export interface Options {
   readonly storage: Storage["Service"]
   readonly tail: Tail
   readonly connection: Connection
+  readonly chunks: Chunks
+  readonly isWitness: (id: NodeId) => boolean
   readonly unsent: (to: NodeId, from: Index) => void
 }
 
@@ -56,7 +60,7 @@ const rest = (message: AppendEntries, sent: Index): AppendEntries => {
 }
 
 export const make = Effect.fnUntraced(function*(options: Options) {
-  const { connection, maxHeldMessages, maxMessageBytes, storage, tail, unsent } = options
+  const { chunks, connection, isWitness, maxHeldMessages, maxMessageBytes, storage, tail, unsent } = options
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const reading = new Set<NodeId>()
   let held: Array<Send> = []
@@ -66,7 +70,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const sendPart = (to: NodeId, message: AppendEntries, entries: Entries.Entries): Index | undefined => {
     const sent = part(message, entries)
     if (sent === undefined) return undefined
-    return connection.send(to, { message: sent, entries }) ? sent.last : message.previous.index
+    const carried = isWitness(to) ? Entries.withhold(entries) : entries
+    return connection.send(to, { message: sent, entries: carried }) ? sent.last : message.previous.index
   }
 
   /** Reads one piece from the disk and sends it. The next one follows when the engine asks, after the answer. */
@@ -103,6 +108,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
   const transmit = (to: NodeId, message: Message): void => {
     if (message._tag === "AppendEntries" && message.runs.length > 0) sendEntries(to, message)
+    else if (message._tag === "InstallSnapshot") chunks.send(to, message)
     else connection.send(to, { message, entries: undefined })
   }
 
