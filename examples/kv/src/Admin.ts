@@ -12,11 +12,12 @@ import type { Fatal, MembershipError, NotLeader, TransferError, Unknown } from "
 import { Buffer } from "node:buffer"
 import * as Answer from "./Answer.ts"
 import { type Exchange, type Intake } from "./Intake.ts"
+import * as Leading from "./Leading.ts"
 import type * as Route from "./Route.ts"
 
 export type Failure = NotLeader | Unknown | Fatal | MembershipError | TransferError | Answer.Refusal
 
-/** More than any two names and an address take, however they are escaped. */
+/** More than two names, an address and a few words take, however they are escaped. */
 const maxBodyBytes = 16 * 1024
 
 /** Longer names cannot be sent to the other nodes. */
@@ -33,7 +34,10 @@ const isAddress = (address: string) =>
 const decodeMember = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({
   id: Name,
   address: Schema.String.check(Schema.makeFilter((address) => isAddress(address))),
-  role: Schema.Literals(["voter", "learner"])
+  role: Schema.Literals(["voter", "learner"]),
+  metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  priority: Schema.optionalKey(Schema.Natural),
+  isWitness: Schema.optionalKey(Schema.Boolean)
 })))
 
 const decodeTransfer = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ to: Name })))
@@ -61,6 +65,13 @@ export class Admin {
         return this.#change({ _tag: route._tag, id: route.id }, route.expected, route.id)
       case "Transfer":
         return Effect.flatMap(this.#intake.read(exchange, maxBodyBytes), (body) => this.#transfer(body))
+      case "AbortTransfer":
+        return Effect.as(Effect.andThen(Leading.only(this.#raft), this.#raft.abortTransfer), Answer.json({}))
+      case "Snapshot":
+        return Effect.andThen(
+          Leading.only(this.#raft),
+          Effect.map(this.#raft.snapshot, (index) => Answer.json({ index }))
+        )
     }
   }
 
@@ -68,8 +79,7 @@ export class Admin {
     const shape = `{"id":string,"address":"host:port","role":"voter" or "learner"}`
     return Effect.flatMap(
       expect(decodeMember(body), shape),
-      ({ address, id, role }) =>
-        this.#change({ _tag: role === "voter" ? "AddVoter" : "AddLearner", member: { id, address } }, expected)
+      ({ role, ...member }) => this.#change({ _tag: role === "voter" ? "AddVoter" : "AddLearner", member }, expected)
     )
   }
 

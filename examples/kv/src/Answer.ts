@@ -77,7 +77,7 @@ const fatal = tagged(500, "Fatal")
 const ofMembership = ({ detail, reason }: MembershipError): Answer =>
   tagged(reason === "Invalid" ? 400 : 409, "MembershipError", { reason, detail })
 
-const transferStatus = { NotVoter: 400, Pending: 409, Superseded: 409, Timeout: 504 } as const
+const transferStatus = { NotVoter: 400, Pending: 409, Superseded: 409, Aborted: 409, Timeout: 504 } as const
 
 const ofTransfer = ({ reason }: TransferError): Answer => tagged(transferStatus[reason], "TransferError", { reason })
 

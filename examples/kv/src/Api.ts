@@ -13,6 +13,7 @@ import * as Answer from "./Answer.ts"
 import { Events } from "./Events.ts"
 import { type Exchange, Intake } from "./Intake.ts"
 import type * as Kv from "./Kv.ts"
+import * as Leading from "./Leading.ts"
 import * as Page from "./Page.ts"
 import type { Peers } from "./Peers.ts"
 import * as Route from "./Route.ts"
@@ -46,6 +47,12 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
   const events = new Events(raft, peers)
   const admin = new Admin(raft, intake)
 
+  /** Any node answers whoever says how fresh it must be; others are sent to the leader. */
+  const look = <A>(
+    freshness: Route.Freshness,
+    query: (options: Raft.ReadOptions) => Effect.Effect<A, Replicated.RequestError>
+  ) => freshness.consistency === undefined ? Effect.andThen(Leading.only(raft), query({})) : query(freshness)
+
   const put = (key: string) => (value: string) => Effect.map(kv.Put({ key, value }), Answer.json)
   const cas = (key: string) => (body: string) =>
     Effect.flatMap(casOf(body), (given) => Effect.map(kv.Cas({ key, ...given }), swap))
@@ -53,7 +60,7 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
   return (route, exchange) => {
     switch (route._tag) {
       case "Get":
-        return Effect.map(kv.Get({ key: route.key }, { consistency: route.consistency }), found)
+        return Effect.map(look(route.freshness, (options) => kv.Get({ key: route.key }, options)), found)
       case "Put":
         return Effect.flatMap(intake.read(exchange, maxValueBytes), put(route.key))
       case "Delete":
@@ -61,7 +68,7 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
       case "Cas":
         return Effect.flatMap(intake.read(exchange, maxCasBytes), cas(route.key))
       case "List":
-        return Effect.map(kv.List({ prefix: route.prefix }, { consistency: route.consistency }), listing)
+        return Effect.map(look(route.freshness, (options) => kv.List({ prefix: route.prefix }, options)), listing)
       case "Status":
         return Effect.map(raft.status, (status) => Answer.ok(Status.print(status), Answer.anyOrigin))
       case "Health":
@@ -76,6 +83,8 @@ const handler = ({ kv, peers, raft }: Parts): Handler => {
       case "Promote":
       case "Remove":
       case "Transfer":
+      case "AbortTransfer":
+      case "Snapshot":
         return admin.handle(route, exchange)
     }
   }

@@ -31,7 +31,9 @@ const contradiction = ({ address, founders, id }: Claim, { hardState, log }: Sta
   }
   const own = members.find((member) => member.id === id)
   if (own !== undefined && own.address !== address) return [`at ${own.address}`, `at ${address}`] as const
-  const isFounding = Log.membershipIndex(log) === 0
+  // What was written down of disks names the founders still.
+  const isFounding = log.boundary.index === 0
+    && log.memberships.every(({ membership }) => print(membership.members) === print(log.boundary.membership.members))
   return founders === undefined || !isFounding || print(founders) === print(members)
     ? undefined
     : [`founded by ${print(members)}`, `founded by ${print(founders)}`] as const

@@ -12,11 +12,11 @@ import * as Answer from "./Answer.ts"
 export const maxKeyBytes = 1024
 
 export type Route =
-  | { readonly _tag: "Get"; readonly key: string; readonly consistency: Consistency }
+  | { readonly _tag: "Get"; readonly key: string; readonly freshness: Freshness }
   | { readonly _tag: "Put"; readonly key: string }
   | { readonly _tag: "Delete"; readonly key: string }
   | { readonly _tag: "Cas"; readonly key: string }
-  | { readonly _tag: "List"; readonly prefix: string; readonly consistency: Consistency }
+  | { readonly _tag: "List"; readonly prefix: string; readonly freshness: Freshness }
   | { readonly _tag: "Status" }
   | { readonly _tag: "Health" }
   | { readonly _tag: "Events" }
@@ -28,9 +28,14 @@ export type Route =
 export type Admin =
   | { readonly _tag: "AddMember"; readonly expected: number | undefined }
   | { readonly _tag: "Promote" | "Remove"; readonly id: string; readonly expected: number | undefined }
-  | { readonly _tag: "Transfer" }
+  | { readonly _tag: "Transfer" | "AbortTransfer" | "Snapshot" }
 
-type Consistency = "linearizable" | "lease" | "stale"
+/** How fresh a read must be. Without a word about it the leader answers, and nobody else. */
+export interface Freshness {
+  readonly consistency: "linearizable" | "lease" | "stale" | undefined
+  /** For a stale read, in milliseconds. */
+  readonly maxAge: number | undefined
+}
 
 type Parsed = Result.Result<Route, Answer.Answer>
 
@@ -62,7 +67,7 @@ const pages: ReadonlyMap<string, Route> = new Map([
 const ofKey = (method: string, key: string, query: string): Parsed => {
   switch (method) {
     case "GET":
-      return Result.map(consistencyOf(query), (consistency) => ({ _tag: "Get", key, consistency }))
+      return Result.map(freshnessOf(query), (freshness) => ({ _tag: "Get", key, freshness }))
     case "PUT":
       return Result.succeed({ _tag: "Put", key })
     case "DELETE":
@@ -77,12 +82,12 @@ const ofCas = (method: string, key: string): Parsed =>
 
 const list = (query: string): Parsed =>
   Result.flatMap(
-    consistencyOf(query),
-    (consistency) =>
+    freshnessOf(query),
+    (freshness) =>
       Result.flatMap(parameter(query, "prefix"), (prefix = "") =>
         Buffer.byteLength(prefix) > maxKeyBytes
           ? Result.fail(Answer.tooLarge("the prefix", maxKeyBytes))
-          : Result.succeed({ _tag: "List", prefix, consistency }))
+          : Result.succeed({ _tag: "List", prefix, freshness }))
   )
 
 const only = (allowed: string, method: string, route: Parsed): Parsed =>
@@ -96,7 +101,13 @@ const admin = (method: string, path: string, query: string): Parsed => {
   if (path === "/admin/members") {
     return only("POST", method, Result.map(expected, (expected) => ({ _tag: "AddMember", expected })))
   }
-  if (path === "/admin/transfer") return only("POST", method, Result.succeed({ _tag: "Transfer" }))
+  if (path === "/admin/transfer") {
+    if (method === "DELETE") return Result.succeed({ _tag: "AbortTransfer" })
+    return method === "POST"
+      ? Result.succeed({ _tag: "Transfer" })
+      : Result.fail(Answer.methodNotAllowed(["POST", "DELETE"]))
+  }
+  if (path === "/admin/snapshot") return only("POST", method, Result.succeed({ _tag: "Snapshot" }))
   const [found, segment = "", promote] = /^\/admin\/members\/([^/]+)(\/promote)?$/.exec(path) ?? []
   const id = decode(segment)
   if (found === undefined) return Result.fail(Answer.notFound)
@@ -121,14 +132,16 @@ const keyOf = (segment: string): Result.Result<string, Answer.Answer> => {
     : Result.succeed(key)
 }
 
-const consistencyOf = (query: string): Result.Result<Consistency, Answer.Answer> =>
-  Result.flatMap(
-    parameter(query, "consistency"),
-    (consistency = "linearizable") =>
-      consistency === "linearizable" || consistency === "lease" || consistency === "stale"
-        ? Result.succeed(consistency)
-        : refuse("consistency is linearizable, lease or stale")
-  )
+const freshnessOf = (query: string): Result.Result<Freshness, Answer.Answer> =>
+  Result.gen(function*() {
+    const consistency = yield* parameter(query, "consistency")
+    const maxAge = yield* indexOf(query, "max-age")
+    if (maxAge !== undefined && consistency !== "stale") return yield* refuse("max-age goes with consistency=stale")
+    return consistency === undefined || consistency === "linearizable" || consistency === "lease" ||
+        consistency === "stale"
+      ? { consistency, maxAge }
+      : yield* refuse("consistency is linearizable, lease or stale")
+  })
 
 /** The first parameter of that name. Parameters that nobody asks for are not looked at. */
 const parameter = (query: string, name: string): Result.Result<string | undefined, Answer.Answer> => {

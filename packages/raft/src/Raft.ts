@@ -115,7 +115,9 @@ export class Raft extends Context.Service<Raft, {
   /** Adds a member that learns the log and then votes: a `changeMembership`. */
   readonly addVoter: (member: Membership.Member) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /** Adds a member that learns the log and does not vote: a `changeMembership`. */
-  readonly addLearner: (member: Membership.Member) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
+  readonly addLearner: (
+    member: Membership.Member
+  ) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /** Lets a learner vote once it has caught up: a `changeMembership`. */
   readonly promote: (id: NodeId) => Effect.Effect<Index, NotLeader | MembershipError | Unknown | Fatal>
   /** Takes a member away: a `changeMembership`. The leader may remove itself; another leads then. */

@@ -45,7 +45,7 @@ export const defaults: Settings = {
   maxEntriesOutstanding: 16384,
   maxBytesOutstanding: 64 * 1024 * 1024,
   maxEntriesApplying: 4096,
-  snapshotEntries: 100_000,
+  snapshotEntries: 50_000,
   snapshotBytes: 128 * 1024 * 1024,
   entriesKept: 10_000,
   snapshotChunkBytes: 256 * 1024,

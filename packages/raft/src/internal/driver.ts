@@ -14,9 +14,9 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Describe from "../engine/Describe.ts"
 import * as Engine from "../engine/Engine.ts"
 import * as Explain from "../engine/Explain.ts"
+import * as LastResort from "../engine/LastResort.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
-import * as LastResort from "../engine/LastResort.ts"
 import { type Change, isWitness, type Membership, reachable } from "../engine/Membership.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
@@ -148,7 +148,10 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     operations.stop(reason)
     yield* SubscriptionRef.set(status, statusOf(loop.state(), reason))
   })
-  const { reason, stopped } = yield* Supervisor.supervise([loop.run, writer.run, applier.run, snapshots.run, timer.run], onStop)
+  const { reason, stopped } = yield* Supervisor.supervise(
+    [loop.run, writer.run, applier.run, snapshots.run, timer.run],
+    onStop
+  )
   return {
     propose: (command: Uint8Array) => proposals.propose(command),
     read: (query: unknown, options: ReadOptions) => reads.read(query, options),
