@@ -52,7 +52,8 @@ const node = (
   disk: MemoryStorage.MemoryDisk,
   network: MemoryNetwork.MemoryNetwork["Service"],
   nodes: Map<string, Node>,
-  slowest: number
+  slowest: number,
+  limits: Partial<RaftConfig.Options>
 ) => {
   const latency = Effect.flatMap(Random.nextIntBetween(0, slowest), (millis) => Effect.sleep(millis))
   const bootstrap = ids.includes(id) ? { members } : undefined
@@ -60,7 +61,7 @@ const node = (
     Layer.provide(MemoryStorage.layerDisk(disk, { latency })),
     Layer.provide(MemoryNetwork.layerTransport),
     Layer.provide(Layer.succeed(MemoryNetwork.MemoryNetwork, network)),
-    Layer.provide(RaftConfig.layer({ requestTimeout: 2000 }))
+    Layer.provide(RaftConfig.layer({ requestTimeout: 2000, ...limits }))
   )
   return Effect.gen(function*() {
     const context = yield* Layer.build(layer)
@@ -80,6 +81,13 @@ export const make = Effect.gen(function*() {
     delay: [0, yield* Random.nextIntBetween(0, 15)]
   })
   const slowest = yield* Random.nextIntBetween(0, 10)
+  // Now and then a snapshot, of which a node that was away needs several chunks.
+  const limits = {
+    snapshotEntries: yield* Random.nextIntBetween(5, 100),
+    entriesKept: yield* Random.nextIntBetween(1, 30),
+    snapshotChunkBytes: yield* Random.nextIntBetween(50, 500),
+    maxChunksInFlight: yield* Random.nextIntBetween(1, 4)
+  }
   const disks = new Map<string, MemoryStorage.MemoryDisk>()
   const nodes = new Map<string, Node>()
   const processes = new Map<string, Simulation.Process<never, unknown>>()
@@ -89,7 +97,7 @@ export const make = Effect.gen(function*() {
   const start = Effect.fnUntraced(function*(id: string) {
     const disk = disks.get(id) ?? MemoryStorage.makeDisk()
     disks.set(id, disk)
-    processes.set(id, yield* Simulation.spawn(id, node(id, disk, network, nodes, slowest)))
+    processes.set(id, yield* Simulation.spawn(id, node(id, disk, network, nodes, slowest, limits)))
   })
 
   const kill = Effect.fnUntraced(function*(id: string) {
@@ -139,7 +147,10 @@ const classify = History.classify<string | boolean, unknown, Result>({
 /** Writes keys of its own, each once, and writes and reads keys that all share. */
 export const client = Effect.fnUntraced(function*(cluster: Cluster, name: string) {
   const write = (key: string, value: string) => ask(cluster, ({ registers }) => registers.Write({ key, value }))
-  const read = (key: string) => ask(cluster, ({ registers }) => registers.Read({ key }))
+  const read = Effect.fnUntraced(function*(key: string) {
+    const consistency = (yield* Random.nextIntBetween(0, 2)) === 0 ? "lease" : "linearizable"
+    return yield* ask(cluster, ({ registers }) => registers.Read({ key }, { consistency }))
+  })
   for (let turn = 0;; turn++) {
     const own = `own-${name}-${turn}`
     if (Option.isSome(yield* Effect.option(write(own, `${turn}`)))) cluster.kept.set(own, `${turn}`)

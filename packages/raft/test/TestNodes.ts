@@ -75,7 +75,7 @@ const machine = (id: string, applied: Array<string>, onApply: Options["onApply"]
       return applied.length
     },
     snapshot: () => bytes(JSON.stringify(applied)),
-    restore: () => {}
+    restore: (snapshot) => void applied.splice(0, applied.length, ...JSON.parse(text(snapshot)))
   })
 
 /** The node that leads and whose lead a majority of its voters follows; none while that is open. */

@@ -39,23 +39,31 @@ const isDue = ({ handed, log, settings, snapshot, snapshotRequests }: State): bo
     || Sizes.between(log.sizes, snapshot.index, handed) >= snapshotBytes
 }
 
-/** Asks for a snapshot of what was handed over by now, if one is wanted. */
-export const take = (state: State): Next => {
+/** Asks for a snapshot of what was handed over by now, if one is wanted and none is under way. */
+export const take = (state: State): Next => flow(finish, begin)(state)
+
+const begin = (state: State): Next => {
   if (state.snapshotting !== undefined || !isDue(state) || isSending(state)) return next(state)
-  const requests = state.snapshotRequests
-  if (Membership.isWitness(Log.membership(state.log), state.id)) {
-    // It has no state: that the log is given up is all there is to it.
-    const begun = { ...state, snapshotting: { index: state.applied, requests }, snapshotRequests: [] }
-    return keep(begun, { index: state.applied, size: 0, checksum: 0 })
-  }
-  const begun = { ...state, snapshotting: { index: state.handed, requests }, snapshotRequests: [] }
-  // Nothing new: the one that there is says it all.
-  if (state.handed === state.snapshot.index) return settle(begun, requests)
-  return next(begun, { _tag: "TakeSnapshot", index: state.handed })
+  const isWitness = Membership.isWitness(Log.membership(state.log), state.id)
+  const index = isWitness ? state.applied : state.handed
+  const snapshotting = { index, requests: state.snapshotRequests, write: undefined }
+  const begun = { ...state, snapshotting, snapshotRequests: [] }
+  // Nothing is new since the last one, which may be about to be restored.
+  if (index <= state.snapshot.index) return settle(begun)
+  // A witness has no state: that the log is given up is all there is to it.
+  return isWitness ? keep(begun, { index, size: 0, checksum: 0 }) : next(begun, { _tag: "TakeSnapshot", index })
 }
 
-const settle = (state: State, requests: ReadonlyArray<number>): Next => {
+/** Once it counts, also after a crash, whoever waits is told, and there may be another. */
+const finish = (state: State): Next => {
+  const { durability, snapshotting } = state
+  const isDone = snapshotting?.write !== undefined && snapshotting.write <= durability.persisted
+  return isDone ? settle(state) : next(state)
+}
+
+const settle = (state: State): Next => {
   const { index } = state.snapshot
+  const requests = state.snapshotting?.requests ?? []
   const done = requests.map((request): Output => ({ _tag: "SnapshotDone", request, index }))
   return next({ ...state, snapshotting: undefined }, ...done)
 }
@@ -64,18 +72,21 @@ const settle = (state: State, requests: ReadonlyArray<number>): Next => {
 type Taken = Pick<SnapshotTaken, "index" | "size" | "checksum">
 
 /** It is on the disk: from now on it stands for the beginning of the log. One that was overtaken by a leader's does not. */
-export const onSnapshotTaken = (state: State, taken: SnapshotTaken): Next =>
-  state.snapshotting?.index === taken.index ? keep(state, taken) : next(state)
+export const onSnapshotTaken = (state: State, taken: SnapshotTaken): Next => {
+  const { snapshotting } = state
+  const isAwaited = snapshotting?.index === taken.index && snapshotting.write === undefined
+  return isAwaited ? keep(state, taken) : next(state)
+}
 
 const keep = (state: State, { checksum, index, size }: Taken): Next => {
-  const requests = state.snapshotting?.requests ?? []
   const boundary = index > state.snapshot.index ? Log.boundaryAt(state.log, index) : undefined
   const begins = Log.boundaryAt(state.log, firstKept(state, index))
-  if (boundary === undefined || begins === undefined) return settle(state, requests)
+  if (boundary === undefined || begins === undefined) return settle(state)
   const snapshot = { ...boundary, size, checksum }
   const compacted = { ...state, snapshot, log: Log.beginAt(state.log, begins) }
   const [kept, written] = write(compacted, { snapshot, boundary: begins })
-  return flow(() => next(kept, written), (current) => settle(current, requests))(kept)
+  const requests = state.snapshotting?.requests ?? []
+  return next({ ...kept, snapshotting: { index, requests, write: written.write } }, written)
 }
 
 /** After which entry the log is to begin: some way before the snapshot, and where a follower that keeps up still reads. */

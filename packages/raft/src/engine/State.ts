@@ -114,6 +114,8 @@ export interface WantedChange extends PendingChange {
 export interface Snapshotting {
   readonly index: Index
   readonly requests: ReadonlyArray<Handle>
+  /** The write with which it comes to count; undefined until all of it is there. */
+  readonly write: WriteId | undefined
 }
 
 /** A snapshot that a leader is sending: so many bytes of it are here without a gap, on the disk or on their way there. */
