@@ -31,6 +31,11 @@ export interface Options {
   readonly storage?: (id: string, storage: Storage["Service"]) => Storage["Service"]
   /** What applying a command does besides noting it. */
   readonly onApply?: (id: string, command: string) => void
+  /** Runs before a snapshot is written down. */
+  readonly onSnapshot?: () => void
+  /** Founders that keep no payloads, and the priorities of those that have one. */
+  readonly witnesses?: ReadonlyArray<string>
+  readonly priorities?: Readonly<Record<string, number>>
 }
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -63,7 +68,7 @@ export const result = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect
   return yield* until(Effect.sync(() => Option.fromUndefinedOr(fiber.pollUnsafe())))
 })
 
-const machine = (id: string, applied: Array<string>, onApply: Options["onApply"]) =>
+const machine = (id: string, applied: Array<string>, { onApply, onSnapshot }: Options) =>
   StateMachine.make({
     apply: ({ payload }) => {
       onApply?.(id, text(payload))
@@ -74,7 +79,10 @@ const machine = (id: string, applied: Array<string>, onApply: Options["onApply"]
       if (query !== "count") throw new Error("this is not a question")
       return applied.length
     },
-    snapshot: () => bytes(JSON.stringify(applied)),
+    snapshot: () => {
+      onSnapshot?.()
+      return bytes(JSON.stringify(applied))
+    },
     restore: (snapshot) => void applied.splice(0, applied.length, ...JSON.parse(text(snapshot)))
   })
 
@@ -91,7 +99,14 @@ const leaderAmong = Effect.fnUntraced(function*(nodes: ReadonlyMap<string, Node>
 
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const ids = options.ids ?? ["n1", "n2", "n3"]
-  const members = ids.map(member)
+  const members = ids.map((id): Membership.Member => {
+    const priority = options.priorities?.[id]
+    return {
+      ...member(id),
+      ...(options.witnesses?.includes(id) === true && { isWitness: true }),
+      ...(priority !== undefined && { priority })
+    }
+  })
   const network = MemoryNetwork.make({ seed: 7 })
   const disks = new Map<string, MemoryStorage.MemoryDisk>()
   const nodes = new Map<string, Node>()
@@ -107,7 +122,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     const named = founders ?? (ids.includes(id) ? members : undefined)
     const bootstrap = named === undefined ? undefined : { members: named }
     const layer = Raft.layer({ id, bootstrap, attributes: { name: `node ${id}` } }).pipe(
-      Layer.provide(Layer.succeed(StateMachine.StateMachine, machine(id, applied, options.onApply))),
+      Layer.provide(Layer.succeed(StateMachine.StateMachine, machine(id, applied, options))),
       Layer.provide(Layer.effect(Storage, Effect.map(MemoryStorage.make(disk), (storage) => wrap(id, storage)))),
       Layer.provide(MemoryNetwork.layerTransport),
       Layer.provide(Layer.succeed(MemoryNetwork.MemoryNetwork, network)),

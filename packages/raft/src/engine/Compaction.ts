@@ -7,7 +7,8 @@
  * still needs them: whoever is a moment behind is not sent the whole state.
  *
  * Snapshots are due at the multiples of a number of entries, not so many after the last one. So nodes take the same ones,
- * and one that was sent in part by an earlier leader can be sent to its end by the next.
+ * and one that was sent in part by an earlier leader can be sent to its end by the next. Whoever is busy with one when
+ * another is due waits for the next multiple.
  */
 import type { RequestSnapshot, SnapshotTaken } from "./Input.ts"
 import * as Log from "./Log.ts"
@@ -22,20 +23,23 @@ import { isLeader, type State } from "./State.ts"
 export const onRequestSnapshot = (state: State, { request }: RequestSnapshot): Next =>
   next({ ...state, snapshotRequests: [...state.snapshotRequests, request] })
 
-/** While one is on its way to a member, the log must reach back to it, and another would only make it start again. */
-const isSending = ({ now, role, settings }: State): boolean =>
+/**
+ * While one is on its way to a member, the log must reach back to it, and another would only make it start again. Whoever
+ * is not heard, or gets no further, is not waited for.
+ */
+const isSending = ({ now, role, settings: { electionTimeout } }: State): boolean =>
   role._tag === "Leader"
-  && role.progress.some(({ sending }) =>
-    sending !== undefined && now - sending.movedAt < patience * settings.electionTimeout
+  && role.progress.some(({ heardAt, sending }) =>
+    sending !== undefined && now - heardAt < electionTimeout && now - sending.movedAt < patience * electionTimeout
   )
 
-/** For how many election timeouts a member may get no further before the others no longer wait for it. */
+/** For how many election timeouts a member may get no further. */
 const patience = 4
 
 const isDue = ({ handed, log, settings, snapshot, snapshotRequests }: State): boolean => {
   const { snapshotBytes, snapshotEntries } = settings
   return snapshotRequests.length > 0
-    || Math.floor(handed / snapshotEntries) > Math.floor(snapshot.index / snapshotEntries)
+    || (handed % snapshotEntries === 0 && handed > snapshot.index)
     || Sizes.between(log.sizes, snapshot.index, handed) >= snapshotBytes
 }
 
