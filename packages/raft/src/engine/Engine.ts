@@ -40,7 +40,7 @@ export interface Start {
 export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settings }: Start): Next => {
   const log = recovered?.log ?? Log.empty()
   const snapshot = recovered?.snapshot ?? Log.noSnapshot(log.boundary.membership)
-  const state = Roles.awaitLeader<State["role"]>({
+  const state: State = {
     id,
     incarnation,
     settings,
@@ -68,9 +68,10 @@ export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settin
     tidings: { commit: 0, at: Number.NEGATIVE_INFINITY },
     freshAt: Number.NEGATIVE_INFINITY,
     strangers: []
-  })
+  }
   const isNew = log.last === 0 && state.term === 0 && Log.membership(log).members.length === 0
-  const [begun, outputs] = bootstrap !== undefined && isNew ? found(state, bootstrap) : next(state)
+  const [founded, outputs] = bootstrap !== undefined && isNew ? found(state, bootstrap) : next(state)
+  const begun = Roles.awaitLeader(founded)
   const isAlone = Membership.isSoleVoter(Log.membership(begun.log), id)
   const started = isAlone ? { ...begun, electionDeadline: now } : begun
   return snapshot.index === 0
