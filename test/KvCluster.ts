@@ -1,5 +1,5 @@
 /**
- * Three key-value nodes as processes of their own, on real disks and sockets, and a client that speaks to them.
+ * Key-value nodes as processes of their own, on real disks and sockets, and a client that speaks to them.
  *
  * The client is told only what an HTTP answer says. No answer, for whatever reason, means that it does not know.
  */
@@ -27,7 +27,10 @@ const Status = Schema.Struct({
   term: Schema.Int,
   leader: Schema.NullOr(Schema.String),
   commit: Schema.Int,
-  applied: Schema.Int
+  applied: Schema.Int,
+  first: Schema.Int,
+  snapshot: Schema.Int,
+  members: Schema.Array(Schema.Struct({ id: Schema.String, role: Schema.String }))
 })
 
 interface Place {
@@ -59,41 +62,61 @@ const outcome = Effect.fnUntraced(function*(answer: { readonly status: number; r
 })
 
 export class KvCluster {
+  /** Where each node is, whether it runs or not. */
   readonly places: ReadonlyArray<Place>
+  private readonly founders: ReadonlyArray<string>
   private readonly directory: string
   private readonly children = new Map<string, ChildProcess>()
   /** What the nodes wrote to stderr, for whoever has to find out why. */
   readonly complaints: Array<string> = []
 
-  private constructor(directory: string, ports: ReadonlyArray<number>) {
+  private constructor(directory: string, places: ReadonlyArray<Place>, founders: ReadonlyArray<string>) {
     this.directory = directory
-    this.places = ["n1", "n2", "n3"].map((id, place) => ({
-      id,
-      http: `127.0.0.1:${ports[place] ?? 0}`,
-      raft: `127.0.0.1:${ports[place + 3] ?? 0}`
-    }))
+    this.places = places
+    this.founders = founders
   }
 
-  /** A cluster in a directory of its own; both are gone when the scope closes. */
-  static readonly make = Effect.acquireRelease(
-    Effect.gen(function*() {
-      const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "kv-")))
-      return new KvCluster(directory, yield* freePorts(6))
-    }),
-    (cluster) =>
-      Effect.promise(async () => {
-        for (const id of cluster.children.keys()) await cluster.signal(id, "SIGKILL")
-        await rm(cluster.directory, { recursive: true, force: true })
-      })
-  )
+  /**
+   * A cluster in a directory of its own; both are gone when the scope closes. Nodes that are no founders join it, and wait
+   * to be added.
+   */
+  static readonly of = (ids: ReadonlyArray<string>, founders: ReadonlyArray<string>) =>
+    Effect.acquireRelease(
+      Effect.gen(function*() {
+        const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "kv-")))
+        const ports = yield* freePorts(2 * ids.length)
+        const places = ids.map((id, place) => ({
+          id,
+          http: `127.0.0.1:${ports[place] ?? 0}`,
+          raft: `127.0.0.1:${ports[place + ids.length] ?? 0}`
+        }))
+        return new KvCluster(directory, places, founders)
+      }),
+      (cluster) =>
+        Effect.promise(async () => {
+          for (const id of cluster.children.keys()) await cluster.signal(id, "SIGKILL")
+          await rm(cluster.directory, { recursive: true, force: true })
+        })
+    )
+
+  /** Three nodes that found it together. */
+  static readonly make = KvCluster.of(["n1", "n2", "n3"], ["n1", "n2", "n3"])
+
+  /** Those whose process runs, as far as nobody stopped them. */
+  get running(): ReadonlyArray<Place> {
+    return this.places.filter(({ id }) => this.children.has(id))
+  }
 
   /** Starts a node on its directory, whatever is there. */
   start(id: string): Effect.Effect<void> {
     return Effect.sync(() => {
       const place = this.placeOf(id)
-      const members = this.places.map((each) => `${each.id}=${each.raft}`).join(",")
+      const isFounder = this.founders.includes(id)
+      const known = this.places.filter((each) => each.id === id || (isFounder && this.founders.includes(each.id)))
+      const members = known.map((each) => `${each.id}=${each.raft}`).join(",")
       const data = join(this.directory, id)
-      const flags = ["serve", "--id", id, "--data", data, "--http", place.http, "--cluster", members]
+      const joining = isFounder ? [] : ["--join"]
+      const flags = ["serve", ...joining, "--id", id, "--data", data, "--http", place.http, "--cluster", members]
       const child = spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "ignore", "pipe"] })
       child.stderr.setEncoding("utf8").on("data", (text: string) => void this.complaints.push(`${id}: ${text}`))
       this.children.set(id, child)
@@ -123,7 +146,7 @@ export class KvCluster {
 
   /** Waits for a node that leads. */
   readonly leader: Effect.Effect<Place> = Effect.suspend(() =>
-    Effect.forEach(this.places, (place) => Effect.option(this.status(place.id)), { concurrency: "unbounded" })
+    Effect.forEach(this.running, (place) => Effect.option(this.status(place.id)), { concurrency: "unbounded" })
   ).pipe(
     Effect.flatMap((all) => {
       const statuses = all.flatMap((each) => each._tag === "Some" ? [each.value] : [])
@@ -134,6 +157,18 @@ export class KvCluster {
     Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })),
     Effect.orDie
   )
+
+  /** Asks the leader, again and again until it has done it. What is asked for must be fit to be done twice. */
+  atLeader(path: string, method: string, body?: object) {
+    return Effect.flatMap(this.leader, ({ http }) =>
+      Effect.flatMap(
+        request(`http://${http}${path}`, body === undefined ? { method } : { method, body: JSON.stringify(body) }),
+        (answer) => answer.status === 200 ? Effect.succeed(answer) : Effect.fail(new NoAnswer({ detail: answer.body }))
+      )).pipe(
+        Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })),
+        Effect.orDie
+      )
+  }
 
   /** One request to one node. */
   ask(http: string, path: string, init?: RequestInit) {

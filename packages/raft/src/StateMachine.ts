@@ -61,8 +61,10 @@ const collect = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Uint8Ar
   })
 
 /**
- * A state machine from plain functions, one command at a time. Its snapshot is written down at once and held in memory
- * as a whole, also to restore it: for a large state that is too much, and `snapshot` and `restore` want to be streams.
+ * A state machine from plain functions, one command at a time. What `snapshot` answers is what the state is then: the
+ * bytes, or something that gives them piece by piece while further commands are applied, and must not show those. To
+ * restore it the whole snapshot is held in memory: for a large state that is too much, and `restore` wants to be a
+ * stream.
  *
  * @category constructors
  * @since 0.1.0
@@ -70,12 +72,18 @@ const collect = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Uint8Ar
 export const make = (machine: {
   readonly apply: (command: Command) => unknown
   readonly read: (query: unknown, applied: Index) => unknown
-  readonly snapshot: () => Uint8Array
+  readonly snapshot: () => Uint8Array | Iterable<Uint8Array>
   readonly restore: (snapshot: Uint8Array) => void
 }): StateMachine["Service"] =>
   StateMachine.of({
     apply: (commands) => Effect.sync(() => commands.map((command) => machine.apply(command))),
     read: (query, applied) => Effect.sync(() => machine.read(query, applied)),
-    snapshot: Effect.sync(() => Stream.succeed(machine.snapshot())),
+    snapshot: Effect.sync(() => {
+      const snapshot = machine.snapshot()
+      // One piece at a time, so that others have their turn in between.
+      return snapshot instanceof Uint8Array
+        ? Stream.succeed(snapshot)
+        : Stream.fromIterable(snapshot, { chunkSize: 1 }).pipe(Stream.tap(() => Effect.yieldNow))
+    }),
     restore: (snapshot) => Effect.map(collect(snapshot), (bytes) => machine.restore(bytes))
   })

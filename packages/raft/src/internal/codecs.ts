@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Text from "../Text.ts"
+import * as JsonPieces from "./jsonPieces.ts"
 
 type Codec = Schema.Codec<unknown, unknown>
 
@@ -25,7 +26,8 @@ interface Definition {
 export interface Codecs {
   readonly encodeCommand: (tag: string, payload: unknown) => Uint8Array
   readonly decodeCommand: (bytes: Uint8Array) => readonly [tag: string, payload: unknown]
-  readonly encodeState: (state: unknown) => Uint8Array
+  /** In pieces, each made when it is asked for. */
+  readonly encodeState: (state: unknown) => Iterable<Uint8Array>
   readonly decodeState: (bytes: Uint8Array) => unknown
   /** Checks a reply against the schema of the command or query it belongs to. */
   readonly reply: (tag: string) => (reply: unknown) => Effect.Effect<unknown>
@@ -48,9 +50,9 @@ export const make = ({ commands, queries, state }: Definition): Codecs => {
     encoders.set(tag, Schema.encodeUnknownSync(codec))
     decoders.set(tag, Schema.decodeUnknownSync(codec))
   }
-  const stateCodec = Schema.fromJsonString(Schema.toCodecJson(state))
+  const stateCodec = Schema.toCodecJson(state)
   const encodeState = Schema.encodeUnknownSync(stateCodec)
-  const decodeState = Schema.decodeUnknownSync(stateCodec)
+  const decodeState = Schema.decodeUnknownSync(Schema.fromJsonString(stateCodec))
   const decodeNamed = Schema.decodeUnknownSync(Named)
   return {
     encodeCommand: (tag, payload) => Text.encode(JSON.stringify([tag, encoders.get(tag)?.(payload)])),
@@ -60,7 +62,7 @@ export const make = ({ commands, queries, state }: Definition): Codecs => {
       if (decode === undefined) throw new Error(`the log holds a command that this program does not know: ${tag}`)
       return [tag, decode(json)]
     },
-    encodeState: (value) => Text.encode(encodeState(value)),
+    encodeState: (value) => JsonPieces.encode(() => encodeState(value)),
     decodeState: (bytes) => decodeState(Text.decode(bytes)),
     reply: (tag) => {
       const isReply = Schema.is(operationOf(operations, tag).success)

@@ -1,0 +1,49 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Schedule, Schema } from "effect"
+import { KvCluster } from "./KvCluster.ts"
+
+const writes = 50_000
+
+const Listed = Schema.fromJsonString(Schema.Struct({ entries: Schema.Record(Schema.String, Schema.String) }))
+
+const patiently = Schedule.upTo(Schedule.spaced("50 millis"), { duration: "60 seconds" })
+
+it.live(
+  "a node that was down for fifty thousand writes catches up by a snapshot, and answers reads",
+  () =>
+    Effect.gen(function*() {
+      const cluster = yield* KvCluster.make
+      yield* cluster.startAll()
+      const leader = yield* cluster.leader
+      const away = cluster.places.find(({ id }) => id !== leader.id) ?? leader
+      yield* cluster.stop(away.id, "SIGKILL")
+      const write = (turn: number) =>
+        Effect.retry(cluster.ask(leader.http, `/kv/key-${turn % 100}`, { method: "PUT", body: `${turn}` }), patiently)
+
+      yield* Effect.forEach(Array.from({ length: writes }, (_, turn) => turn), write, {
+        concurrency: 128,
+        discard: true
+      })
+      const { commit, first } = yield* cluster.status(leader.id)
+      assert.isAtLeast(commit, writes)
+      // What it needs next is in nobody's log any more.
+      assert.isAbove(first, 1000)
+      yield* cluster.start(away.id)
+
+      const status = yield* Effect.retry(
+        Effect.flatMap(cluster.status(away.id), (status) =>
+          status.applied >= commit ? Effect.succeed(status) : Effect.fail("behind")),
+        patiently
+      )
+      assert.isAtLeast(status.snapshot, first)
+      const { body } = yield* Effect.retry(
+        cluster.ask(away.http, "/kv?prefix=key-&consistency=linearizable"),
+        patiently
+      )
+      const { entries } = yield* Schema.decodeEffect(Listed)(body)
+      const last = Array.from({ length: 100 }, (_, key) =>
+        [`key-${key}`, `${writes - 100 + key}`] as const)
+      assert.deepStrictEqual(new Map(Object.entries(entries)), new Map(last.sort()))
+    }).pipe(Effect.scoped),
+  170_000
+)
