@@ -28,10 +28,12 @@ const Status = Schema.Struct({
   leader: Schema.NullOr(Schema.String),
   commit: Schema.Int,
   applied: Schema.Int,
-  first: Schema.Int,
-  snapshot: Schema.Int,
   members: Schema.Array(Schema.Struct({ id: Schema.String, role: Schema.String }))
 })
+
+const Explanation = Schema.fromJsonString(Schema.Struct({
+  log: Schema.Struct({ snapshot: Schema.Int, first: Schema.Int, commit: Schema.Int, last: Schema.Int })
+}))
 
 interface Place {
   readonly id: string
@@ -141,6 +143,14 @@ export class KvCluster {
           (error) => new NoAnswer({ detail: error.message })
         )
       )
+    )
+  }
+
+  /** What a node has of the log. */
+  log(id: string) {
+    return Effect.flatMap(
+      this.ask(this.placeOf(id).http, "/admin/explain"),
+      ({ body }) => Effect.orDie(Effect.map(Schema.decodeEffect(Explanation)(body), ({ log }) => log))
     )
   }
 

@@ -13,8 +13,6 @@ export const print = (status: Raft.RaftStatus): string =>
     commit: status.commit,
     applied: status.applied,
     last: status.last,
-    first: status.first,
-    snapshot: status.snapshot,
     members: status.members.map(({ address, id, role }) => ({ id, address, role }))
   })
 

@@ -162,7 +162,8 @@ describe("an operator", () => {
       for (
         const [path, allowed] of [
           ["/admin/members", "POST"],
-          ["/admin/transfer", "POST"],
+          ["/admin/transfer", "POST, DELETE"],
+          ["/admin/snapshot", "POST"],
           ["/admin/members/n1", "DELETE"],
           ["/admin/members/n1/promote", "POST"]
         ] as const

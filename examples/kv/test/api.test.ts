@@ -204,7 +204,7 @@ describe("status, health and the page", () => {
       yield* ask(http, "PUT", "/kv/a", "1")
       const [status, explained] = yield* ask(http, "GET", "/admin/explain?index=9")
       assert.strictEqual(status, 200)
-      assert.include(JSON.stringify(explained), "there is no entry 9: the log ends at 2")
+      assert.include(JSON.stringify(explained), "there is no entry 9: the log ends at 3")
       assert.strictEqual((yield* ask(http, "GET", "/admin/explain?index=x"))[0], 400)
       assert.strictEqual((yield* ask(http, "POST", "/admin/explain"))[0], 405)
     }))

@@ -30,9 +30,20 @@ export interface MemberView {
   readonly snapshot: { readonly stored: number; readonly size: number } | undefined
 }
 
+/** What there is of the log. */
+export interface LogView {
+  /** The last entry that the newest snapshot covers; 0 without one. */
+  readonly snapshot: Index
+  /** The first entry that the log still holds, or would hold if it is empty. */
+  readonly first: Index
+  readonly commit: Index
+  readonly last: Index
+}
+
 export interface Explanation {
   /** The node's state in one line. */
   readonly state: string
+  readonly log: LogView
   /** The reasons, the first one first. */
   readonly reasons: ReadonlyArray<string>
   /** On a leader: the others. */
@@ -127,20 +138,24 @@ const strangers = (state: State): ReadonlyArray<string> =>
 
 /** Explains a node: who leads or why nobody does, and on a leader what stands in the way of `index` (its last entry). */
 export const explain = (state: State, index: Index = state.log.last): Explanation => {
-  const line = Describe.state(state)
+  const { commit, log, snapshot } = state
+  const known = {
+    state: Describe.state(state),
+    log: { snapshot: snapshot.index, first: log.boundary.index + 1, commit, last: log.last }
+  }
   if (isLeader(state)) {
     return {
-      state: line,
+      ...known,
       reasons: [...asLeader(state, index), ...strangers(state)],
       members: state.role.progress.map((each) => viewOf(state, each))
     }
   }
   if (state.leader === undefined) {
-    return { state: line, reasons: [...withoutLeader(state), ...strangers(state)], members: [] }
+    return { ...known, reasons: [...withoutLeader(state), ...strangers(state)], members: [] }
   }
   const heard = `${state.leader} leads term ${state.term}, and was heard ${ago(state, state.heardLeaderAt)} ms ago`
-  const known = index <= state.commit
+  const fate = index <= state.commit
     ? `entry ${index} is committed`
     : `${state.leader} knows what becomes of entry ${index}`
-  return { state: line, reasons: [heard, known, ...strangers(state)], members: [] }
+  return { ...known, reasons: [heard, fate, ...strangers(state)], members: [] }
 }
