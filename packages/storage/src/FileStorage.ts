@@ -1,12 +1,13 @@
 /**
- * `Storage` in a directory: an append-only log file of records with checksums. One write is one record, and a batch of
- * writes is one system call and one data sync, off the event loop.
+ * `Storage` in a directory: append-only log files of records with checksums, and a snapshot. One write is one record, and
+ * a batch of writes is one system call and one data sync, off the event loop.
  *
  * The directory belongs to one node for good, and to one process at a time. What a crash tore at the end of the file is
  * cut off when it is opened; any other damage is refused, and nothing is changed. After a failed write the storage
  * refuses everything: a sync that failed once may lie the next time.
  *
- * Payloads stay on the disk; in memory is a row of numbers per record. The file is never shortened from its front yet.
+ * Payloads stay on the disk; in memory is a row of numbers per record. The log is a row of files; the oldest go when a
+ * snapshot stands for all that is in them.
  *
  * @since 0.1.0
  */
@@ -18,8 +19,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { resolve } from "node:path"
 import * as DirectoryLock from "./internal/DirectoryLock.ts"
-import { Disk, failed } from "./internal/Disk.ts"
-import { makeDirectory } from "./internal/LogFile.ts"
+import { Disk, failed, makeDirectory } from "./internal/Disk.ts"
 import * as Session from "./internal/Session.ts"
 
 /**
@@ -39,13 +39,22 @@ export interface Options {
    * from 4 KiB to 1 GiB.
    */
   readonly scanBytes?: number | undefined
+  /**
+   * How large a file of the log may grow before another is begun, in bytes; by one batch it may be larger. Behind a
+   * snapshot whole files go, so about this much more is on the disk than must be. 64 MiB by default, from 4 KiB to 1 GiB.
+   */
+  readonly segmentBytes?: number | undefined
 }
 
 /**
  * @category models
  * @since 0.1.0
  */
-export const defaults = { maxRecordBytes: 256 * 1024 * 1024, scanBytes: 1024 * 1024 } as const
+export const defaults = {
+  maxRecordBytes: 256 * 1024 * 1024,
+  scanBytes: 1024 * 1024,
+  segmentBytes: 64 * 1024 * 1024
+} as const
 
 const smallest = 4096
 const largest = 1024 * 1024 * 1024
@@ -55,9 +64,10 @@ const check = (options: Options): Effect.Effect<Session.Options, StorageError> =
   if (options.directory === "") return refuse("directory is empty")
   const limits = {
     maxRecordBytes: options.maxRecordBytes ?? defaults.maxRecordBytes,
-    scanBytes: options.scanBytes ?? defaults.scanBytes
+    scanBytes: options.scanBytes ?? defaults.scanBytes,
+    segmentBytes: options.segmentBytes ?? defaults.segmentBytes
   }
-  for (const field of ["maxRecordBytes", "scanBytes"] as const) {
+  for (const field of ["maxRecordBytes", "scanBytes", "segmentBytes"] as const) {
     const value = limits[field]
     if (!Number.isInteger(value) || value < smallest || value > largest) {
       return refuse(`${field} is ${value}, but must be a whole number from ${smallest} to ${largest}`)
@@ -84,6 +94,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const calls = yield* Semaphore.make(maxCalls)
   let session: Session.Session | undefined
   let refusal = failed("use", directory, new Error("it is not open"))
+
+  const onDisk = Effect.provideService(Disk, disk)
 
   const leave = (detail: string): void => {
     session = undefined
@@ -119,7 +131,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         })
       )
       session = opened
-      return { ...opened.recovered, incarnation: opened.log.identity.incarnation }
+      return { ...opened.recovered, incarnation: opened.identity.incarnation }
     }))
 
   return Storage.of({
@@ -127,9 +139,17 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     write: (writes) =>
       whileOpen((current) => {
         if (writes.length === 0) return Effect.void
-        return Effect.tapError(Session.append(current, writes), () => Effect.sync(() => leave("a write has failed")))
+        return onDisk(
+          Effect.tapError(Session.append(current, writes), () => Effect.sync(() => leave("a write has failed")))
+        )
       }),
-    read: (from, to, maxBytes) => whileOpen((current) => Session.read(current, from, to, maxBytes))
+    read: (from, to, maxBytes) => whileOpen((current) => Session.read(current, from, to, maxBytes)),
+    // Unlike the others it can be interrupted: it may take as long as it takes to say what a large state is.
+    takeSnapshot: (index, bytes) =>
+      Effect.suspend(() => session === undefined ? Effect.fail(refusal) : session.snapshots.take(index, bytes)).pipe(
+        calls.withPermit
+      ),
+    readSnapshot: (snapshot, offset, length) => whileOpen((current) => current.snapshots.read(snapshot, offset, length))
   })
 })
 

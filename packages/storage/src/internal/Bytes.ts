@@ -86,6 +86,16 @@ export class Reader {
     return this.#take(size) ? this.#bytes.toString("utf8", this.#at - size, this.#at) : ""
   }
 
+  /** The next `size` bytes, as a view. */
+  raw(size: number): Buffer {
+    return this.#take(size) ? this.#bytes.subarray(this.#at - size, this.#at) : this.#bytes.subarray(0, 0)
+  }
+
+  /** What was read makes no sense. */
+  refuse(): void {
+    this.#damaged = true
+  }
+
   /** As many items as the bytes say, or those before the one that is not there. */
   list<A>(item: () => A): Array<A> {
     const count = this.uint32()

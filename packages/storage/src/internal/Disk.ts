@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
+import { dirname } from "node:path"
 
 export interface File {
   readonly path: string
@@ -32,6 +33,10 @@ export interface Disk {
   readonly syncDirectory: (path: string) => Effect.Effect<void, StorageError>
   readonly exists: (path: string) => Effect.Effect<boolean, StorageError>
   readonly rename: (from: string, to: string) => Effect.Effect<void, StorageError>
+  /** Takes a file out of its directory. Whoever has it open can still use it. */
+  readonly remove: (path: string) => Effect.Effect<void, StorageError>
+  /** The names in a directory, in no order. */
+  readonly list: (path: string) => Effect.Effect<ReadonlyArray<string>, StorageError>
   /** Opens a file that is there, or an empty one in its place. Closed with the scope. */
   readonly open: (path: string, as: "existing" | "empty") => Effect.Effect<File, StorageError, Scope.Scope>
 }
@@ -97,6 +102,8 @@ const node: Disk = {
       (done) => fs.access(path, (error) => (error?.code === "ENOENT" ? done(null, false) : done(error, true)))
     ),
   rename: (from, to) => callVoid("rename", to, (done) => fs.rename(from, to, done)),
+  remove: (path) => callVoid("remove", path, (done) => fs.unlink(path, done)),
+  list: (path) => call<ReadonlyArray<string>>("list", path, (done) => fs.readdir(path, done)),
   open: (path, as) =>
     Effect.map(openDescriptor(path, as === "empty" ? "w+" : "r+"), (descriptor) => fileOf(path, descriptor))
 }
@@ -138,3 +145,14 @@ const without = (buffers: ReadonlyArray<Uint8Array>, count: number): ReadonlyArr
   if (partly === undefined) return []
   return [partly.subarray(count - skipped), ...buffers.slice(place + 1)]
 }
+
+/** Makes the directory, and durable that it is there. */
+export const makeDirectory = Effect.fnUntraced(function*(directory: string) {
+  const disk = yield* Disk
+  const topmost = yield* disk.makeDirectory(directory)
+  if (topmost === undefined) return
+  const above = dirname(topmost)
+  for (let made = directory; made !== above && made !== dirname(made); made = dirname(made)) {
+    yield* disk.syncDirectory(dirname(made))
+  }
+})

@@ -1,5 +1,5 @@
 /**
- * How a log file begins: whose it is, and in which format it goes on.
+ * How each file of a log begins: whose it is, and in which format it goes on.
  *
  *     magic 8 │ version 4 │ checksum of these 4 │ size of the rest 4 │ incarnation 8 │ cluster │ node │ checksum 4
  *
@@ -13,7 +13,8 @@ import { Reader, textSize, Writer } from "./Bytes.ts"
 /** A high bit, a name, and line ends that a transfer as text would not survive. */
 const magic = Buffer.from([0x89, 0x52, 0x61, 0x66, 0x74, 0x0d, 0x0a, 0x1a])
 
-export const version = 1
+/** Since 2, memberships in records are whole, and every file but the first begins with a checkpoint. 1 is still read. */
+export const version = 2
 const block = 4096
 const preambleSize = 16
 
@@ -21,6 +22,7 @@ const preambleSize = 16
 export const maxSize = 16 * block
 
 export interface FileHeader {
+  readonly version: number
   readonly identity: Identity
   /** What every checksum of the file goes on from, so that another file's records are never taken for its own. */
   readonly seed: number
@@ -51,6 +53,12 @@ export const encode = (identity: Identity): Uint8Array | undefined => {
   return writer.bytes
 }
 
+/** What every checksum of a file goes on from that begins with this header. */
+export const seedOf = (header: Uint8Array): number => {
+  const bytes = Buffer.from(header.buffer, header.byteOffset, header.length)
+  return bytes.readUInt32LE(preambleSize + 4 + bytes.readUInt32LE(preambleSize))
+}
+
 const checksum = (bytes: Buffer, size: number): number => crc32(bytes.subarray(0, preambleSize + 4 + size))
 
 /** `bytes` are the first of the file: `maxSize` of them, or all there are. */
@@ -61,11 +69,11 @@ export const decode = (bytes: Buffer): Decoded => {
     return damaged(0, "the checksum of the format's version is wrong")
   }
   const found = bytes.readUInt32LE(magic.length)
-  if (found !== version) return { _tag: "Unsupported", version: found }
-  return decodeIdentity(bytes)
+  if (found < 1 || found > version) return { _tag: "Unsupported", version: found }
+  return decodeIdentity(bytes, found)
 }
 
-const decodeIdentity = (bytes: Buffer): Decoded => {
+const decodeIdentity = (bytes: Buffer, version: number): Decoded => {
   const start = preambleSize + 4
   const size = bytes.readUInt32LE(preambleSize)
   const padded = Math.ceil((start + size + 4) / block) * block
@@ -77,7 +85,7 @@ const decodeIdentity = (bytes: Buffer): Decoded => {
   const cluster = reader.text()
   const node = reader.text()
   if (reader.damaged) return damaged(start, "the header's parts do not fit together")
-  return { _tag: "Header", header: { identity: { cluster, node, incarnation }, seed, size: padded } }
+  return { _tag: "Header", header: { version, identity: { cluster, node, incarnation }, seed, size: padded } }
 }
 
 const damaged = (offset: number, detail: string): Decoded => ({ _tag: "Damaged", offset, detail })

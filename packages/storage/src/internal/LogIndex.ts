@@ -1,8 +1,8 @@
 /**
- * Where in the file each entry of the log lies: one row per record that holds entries, in columns of numbers.
+ * Where each entry of the log lies: one row per record that holds entries, in columns of numbers.
  *
  * A record that a later one has cut short keeps its row; what counts of it ends where the next row begins. So rows
- * only ever go from the end (truncation) or from the front (a new boundary), and 28 bytes per record is all it takes.
+ * only ever go from the end (truncation) or from the front (a new boundary), and 32 bytes per record is all it takes.
  */
 import type { LogPosition } from "effect-raft/engine"
 
@@ -10,6 +10,8 @@ type Index = LogPosition.Index
 
 /** A record, and which of its entries belong to the log. */
 export interface Row {
+  /** The number of the file, in the order in which they were made. */
+  readonly segment: number
   readonly offset: number
   readonly size: number
   readonly first: Index
@@ -19,6 +21,7 @@ export interface Row {
 export class LogIndex {
   #firsts = new Float64Array(256)
   #offsets = new Float64Array(256)
+  #segments = new Uint32Array(256)
   #sizes = new Uint32Array(256)
   /** How many bytes of entries the record holds; 0 once it was cut short, for nobody knows. */
   #payloads = new Float64Array(256)
@@ -30,6 +33,7 @@ export class LogIndex {
     if (this.#count === this.#firsts.length) this.#grow()
     this.#firsts[this.#count] = row.first
     this.#offsets[this.#count] = row.offset
+    this.#segments[this.#count] = row.segment
     this.#sizes[this.#count] = row.size
     this.#payloads[this.#count] = payload
     this.#count++
@@ -49,7 +53,7 @@ export class LogIndex {
     let gone = 0
     while (gone < this.#count && this.#lastAt(gone) <= index) gone++
     if (gone === 0) return
-    for (const column of [this.#firsts, this.#offsets, this.#sizes, this.#payloads]) {
+    for (const column of [this.#firsts, this.#offsets, this.#segments, this.#sizes, this.#payloads]) {
       column.copyWithin(0, gone, this.#count)
     }
     this.#count -= gone
@@ -65,6 +69,7 @@ export class LogIndex {
     // How much of the first record comes before `from` is not known, so it does not count.
     for (let at = start, bytes = 0; at < this.#count && this.#firstAt(at) <= to && bytes <= maxBytes; at++) {
       rows.push({
+        segment: this.#segments[at] ?? 0,
         offset: this.#offsets[at] ?? 0,
         size: this.#sizes[at] ?? 0,
         first: this.#firstAt(at),
@@ -73,6 +78,16 @@ export class LogIndex {
       if (at > start) bytes += this.#payloads[at] ?? 0
     }
     return rows
+  }
+
+  /** The file of the oldest row; undefined without rows. */
+  get oldestSegment(): number | undefined {
+    return this.#count === 0 ? undefined : this.#segments[0]
+  }
+
+  /** The first entry that has a row; infinity without rows. */
+  get first(): Index {
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#firstAt(0)
   }
 
   #firstAt(at: number): Index {
@@ -100,11 +115,15 @@ export class LogIndex {
       wider.set(column)
       return wider
     }
-    const sizes = new Uint32Array(this.#sizes.length * 2)
-    sizes.set(this.#sizes)
+    const doubled = (column: Uint32Array): Uint32Array<ArrayBuffer> => {
+      const wider = new Uint32Array(column.length * 2)
+      wider.set(column)
+      return wider
+    }
     this.#firsts = grown(this.#firsts)
     this.#offsets = grown(this.#offsets)
     this.#payloads = grown(this.#payloads)
-    this.#sizes = sizes
+    this.#segments = doubled(this.#segments)
+    this.#sizes = doubled(this.#sizes)
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Reading a log file back: every record that was written, up to the place where a crash may have stopped a write.
+ * Reading a log file back: every record that was written, up to the place where a crash may have stopped a write. Only
+ * the last file of a log can end like that; another one was complete before the next was begun.
  *
  * A crash can leave two kinds of end: a file that stops within a record, and, when the disk wrote parts of the last
  * batch in an order of its own, a damaged record with intact ones of the same batch behind it. Both are torn: nobody
@@ -10,7 +11,7 @@
  *
  * What cannot be told apart is damage to the last batch and a crash during it. It is taken for the crash.
  */
-import { Corrupt, StorageError, type StorageWrite } from "effect-raft/Storage"
+import { Corrupt, StorageError } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
 import type { FileWindow } from "./FileWindow.ts"
 import * as WalRecord from "./WalRecord.ts"
@@ -26,12 +27,18 @@ export interface Found {
 
 export interface Options {
   readonly window: FileWindow
+  /** The format of the file. */
+  readonly version: number
   readonly seed: number
+  /** The sequence of the first record. */
+  readonly sequence: number
+  /** Whether it is the last file, and so may be torn. */
+  readonly isLast: boolean
   /** Where the records begin. */
   readonly start: number
   readonly maxRecordBytes: number
-  /** Called with each write in order; what it returns is a reason why the write cannot be. Keeps no payload. */
-  readonly visit: (write: StorageWrite, offset: number, size: number) => string | undefined
+  /** Called with each body in order; what it returns is a reason why it cannot be. Keeps no payload. */
+  readonly visit: (body: WalRecord.Body, offset: number, size: number) => string | undefined
 }
 
 export interface Scanned {
@@ -48,15 +55,16 @@ export const corrupt = (path: string, offset: number, detail: string): StorageEr
   new StorageError({ reason: new Corrupt({ path, offset, detail }) })
 
 export const scan = Effect.fnUntraced(function*(options: Options) {
-  const { start, visit, window } = options
+  const { isLast, start, version, visit, window } = options
   const refuse = (detail: string) => corrupt(window.file.path, end, detail)
   let end = start
-  let sequence = 1
+  let { sequence } = options
   let place = 0
   let lastBatch = start
   while (end < window.size) {
     const found = recordInSight(options, end) ?? (yield* recordAt(options, end))
     if (typeof found === "string") {
+      if (!isLast) return yield* refuse(`${found}, and the log goes on in another file`)
       yield* assertTorn(options, end, sequence, found)
       return { end, nextSequence: sequence, lastBatch, torn: true }
     }
@@ -67,8 +75,8 @@ export const scan = Effect.fnUntraced(function*(options: Options) {
     if (head.place !== 0 && head.place !== place) {
       return yield* refuse(`record ${sequence} is out of place in its batch`)
     }
-    const write = WalRecord.decodeBody(found.body)
-    const misfit = write === undefined ? "it makes no sense" : visit(write, end, found.size)
+    const body = WalRecord.decodeBody(version, found.body)
+    const misfit = body === undefined ? "it makes no sense" : visit(body, end, found.size)
     if (misfit !== undefined) return yield* refuse(`record ${sequence} has a good checksum, but ${misfit}`)
     if (head.place === 0) lastBatch = end
     place = head.place + 1

@@ -1,28 +1,36 @@
 /**
- * A log file in use: what is durable in it, and how it grows.
+ * A log in use: what is durable in it, and how it grows.
  *
  * A session changes only once a write is durable. Until then readers see the log as it was, and what they have begun
- * to read stays where it is, for nothing in the file is ever written over.
+ * to read stays where it is, for nothing in a file is ever written over.
  */
-import type { LogPosition, State } from "effect-raft/engine"
+import { Log, type LogPosition, type State } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import * as Recovery from "effect-raft/Recovery"
 import type { Identity, StorageError, StorageWrite } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
-import { failed, readAll, writeAll } from "./Disk.ts"
-import * as LogFile from "./LogFile.ts"
+import * as Scope from "effect/Scope"
+import { Disk, failed, readAll, writeAll } from "./Disk.ts"
+import { FileWindow } from "./FileWindow.ts"
 import { LogIndex, type Row } from "./LogIndex.ts"
-import { corrupt } from "./LogScan.ts"
+import * as LogScan from "./LogScan.ts"
+import * as Segment from "./Segment.ts"
+import * as Snapshots from "./Snapshots.ts"
 import * as WalRecord from "./WalRecord.ts"
 
 type Index = LogPosition.Index
 
 export interface Session {
-  readonly log: LogFile.LogFile
+  readonly options: Options
+  readonly identity: Identity
   readonly index: LogIndex
-  readonly maxRecordBytes: number
+  readonly snapshots: Snapshots.Snapshots
+  /** In which every file is open, at the longest. */
+  readonly scope: Scope.Scope
+  /** Oldest first; records are added to the last one. */
+  readonly segments: Array<Segment.Segment>
   recovered: State.Recovered
-  /** Where the next record goes. */
+  /** Where the next record goes, in the last file. */
   end: number
   nextSequence: number
 }
@@ -31,79 +39,205 @@ export interface Options {
   readonly directory: string
   readonly maxRecordBytes: number
   readonly scanBytes: number
+  readonly segmentBytes: number
+}
+
+/** What has been read back so far. */
+interface Reading {
+  readonly index: LogIndex
+  recovered: State.Recovered
 }
 
 /** Reads back what earlier sessions made durable. */
 export const open = Effect.fnUntraced(function*(options: Options, identity: Identity) {
-  const index = new LogIndex()
-  let recovered = Recovery.fresh
-  const visit = (write: StorageWrite, offset: number, size: number) => {
-    const misfit = Recovery.misfit(recovered, write)
-    if (misfit !== undefined) return misfit
-    recovered = Recovery.after(recovered, write)
-    place(index, write, offset, size)
-    return undefined
+  const { directory } = options
+  const disk = yield* Disk
+  const found = yield* Segment.sequences(directory)
+  if (found.length === 0) yield* Segment.create(directory, identity, 1, undefined)
+  const segments: Array<Segment.Segment> = []
+  for (const sequence of found.length === 0 ? [1] : found) {
+    segments.push(yield* Segment.open(directory, sequence, identity))
   }
-  const log = yield* LogFile.open({ ...options, identity, visit })
-  const { maxRecordBytes } = options
-  const session: Session = { log, index, maxRecordBytes, recovered, end: log.end, nextSequence: log.nextSequence }
+  const reading: Reading = { index: new LogIndex(), recovered: Recovery.fresh }
+  const scanned = yield* scanAll(options, segments, reading)
+  // Who made a file may have died before its name was durable.
+  yield* disk.syncDirectory(directory)
+  const { index, recovered } = reading
+  const owner = segments[0]?.header.identity ?? identity
+  const snapshots = yield* Snapshots.open(directory, segments[0]?.header.seed ?? 0, recovered.snapshot)
+  const { end, nextSequence } = scanned
+  const scope = yield* Scope.Scope
+  const session: Session = { options, identity: owner, index, snapshots, scope, segments, recovered, end, nextSequence }
+  yield* retireCovered(session)
+  // What a file of an older format may not hold goes into a new one.
+  if ((segments.at(-1)?.header.version ?? 0) < newest) yield* rotate(session)
   return session
 })
 
+const newest = 2
+
+const scanAll = Effect.fnUntraced(function*(
+  { maxRecordBytes, scanBytes }: Options,
+  segments: ReadonlyArray<Segment.Segment>,
+  reading: Reading
+) {
+  let scanned: LogScan.Scanned | undefined
+  for (const [place, segment] of segments.entries()) {
+    const { file, header, sequence } = segment
+    if (scanned !== undefined && scanned.nextSequence !== sequence) {
+      const detail = `record ${sequence} begins the file, and record ${scanned.nextSequence} should: a file is missing`
+      return yield* LogScan.corrupt(file.path, 0, detail)
+    }
+    const isLast = place === segments.length - 1
+    scanned = yield* LogScan.scan({
+      window: new FileWindow(file, yield* file.size, scanBytes),
+      version: header.version,
+      seed: header.seed,
+      sequence,
+      isLast,
+      start: header.size,
+      maxRecordBytes,
+      visit: (body, offset, size) => visit(reading, segment, place === 0, body, offset, size)
+    })
+    if (isLast) yield* Segment.settle(segment, scanned, scanBytes)
+  }
+  const { index, recovered: { log } } = reading
+  const path = segments[0]?.file.path ?? ""
+  if (log.last > log.boundary.index && index.first > log.boundary.index + 1) {
+    const gone = `entries ${log.boundary.index + 1} to ${Math.min(index.first - 1, log.last)}`
+    return yield* LogScan.corrupt(path, 0, `${gone} are in no file: one that came before is missing`)
+  }
+  return scanned ?? (yield* failed("open", path, new Error("there is no log")))
+})
+
+/** Takes a record in; answers with why it cannot be. */
+const visit = (
+  reading: Reading,
+  segment: Segment.Segment,
+  isOldest: boolean,
+  body: WalRecord.Body,
+  offset: number,
+  size: number
+): string | undefined => {
+  const isFirst = offset === segment.header.size
+  if (body._tag === "Checkpoint") {
+    if (!isFirst) return "a checkpoint stands where none belongs"
+    if (!isOldest && !isSame(reading.recovered, body.recovered)) {
+      return "its checkpoint contradicts what stands before it"
+    }
+    if (isOldest) reading.recovered = body.recovered
+    return undefined
+  }
+  if (isFirst && segment.sequence > 1) return "the file does not begin with a checkpoint"
+  const misfit = Recovery.misfit(reading.recovered, body.write)
+  if (misfit !== undefined) return misfit
+  reading.recovered = Recovery.after(reading.recovered, body.write)
+  place(reading.index, body.write, segment.sequence, offset, size)
+  return undefined
+}
+
+const isSame = (left: State.Recovered, right: State.Recovered): boolean =>
+  left.hardState.term === right.hardState.term && left.hardState.votedFor === right.hardState.votedFor
+  && left.log.last === right.log.last && Log.lastTerm(left.log) === Log.lastTerm(right.log)
+  && left.log.boundary.index === right.log.boundary.index && left.snapshot?.index === right.snapshot?.index
+
 /** Takes note of where a write's entries lie. */
-const place = (index: LogIndex, { boundary, entries, truncateAfter }: StorageWrite, offset: number, size: number) => {
+const place = (
+  index: LogIndex,
+  { boundary, entries, truncateAfter }: StorageWrite,
+  segment: number,
+  offset: number,
+  size: number
+) => {
   if (truncateAfter !== undefined) index.truncateAfter(truncateAfter)
   if (entries !== undefined && entries.ends.length > 0) {
-    index.add({ offset, size, first: entries.first, last: Entries.last(entries) }, entries.bytes.length)
+    index.add({ segment, offset, size, first: entries.first, last: Entries.last(entries) }, entries.bytes.length)
   }
   if (boundary !== undefined) index.dropThrough(boundary.index)
 }
 
+const current = ({ options, segments }: Session): Effect.Effect<Segment.Segment, StorageError> => {
+  const last = segments.at(-1)
+  return last === undefined
+    ? Effect.fail(failed("use", options.directory, new Error("there is no log")))
+    : Effect.succeed(last)
+}
+
+/** Begins a new file. The one before it is complete: what it holds was durable before. */
+const rotate = Effect.fnUntraced(function*(session: Session) {
+  const { identity, nextSequence, options, recovered, segments } = session
+  const end = yield* Segment.create(options.directory, identity, nextSequence, recovered)
+  segments.push(yield* Scope.provide(Segment.open(options.directory, nextSequence, identity), session.scope))
+  session.end = end
+  session.nextSequence = nextSequence + 1
+})
+
+/** Files whose entries are all in a snapshot go, oldest first; the last one stays. */
+const retireCovered = Effect.fnUntraced(function*({ index, segments }: Session) {
+  const oldest = index.oldestSegment ?? Number.POSITIVE_INFINITY
+  for (let first = segments[0]; first !== undefined && segments.length > 1; first = segments[0]) {
+    if (first.sequence >= oldest) return
+    segments.shift()
+    yield* Segment.retire(first)
+  }
+})
+
 /** Adds the writes as one batch: one record each, in one call if the disk takes it all at once, and one sync. */
-export const append = (
-  session: Session,
-  writes: ReadonlyArray<StorageWrite>
-): Effect.Effect<void, StorageError> =>
-  Effect.suspend(() => {
-    const { log, maxRecordBytes, nextSequence } = session
-    const pieces: Array<Uint8Array> = []
-    const sizes: Array<number> = []
-    let recovered = session.recovered
-    for (const [at, write] of writes.entries()) {
-      const misfit = Recovery.misfit(recovered, write)
-      if (misfit !== undefined) return Effect.die(new Error(misfit))
-      const record = WalRecord.encode(log.seed, nextSequence + at, at, write)
-      if (record.size > maxRecordBytes) {
-        const detail = `a record of ${record.size} bytes, and maxRecordBytes is ${maxRecordBytes}`
-        return Effect.fail(failed("write", log.file.path, new Error(detail)))
-      }
-      recovered = Recovery.after(recovered, write)
-      pieces.push(...record.pieces)
-      sizes.push(record.size)
+export const append = Effect.fnUntraced(function*(session: Session, writes: ReadonlyArray<StorageWrite>) {
+  const { index, options, snapshots } = session
+  if (session.end >= options.segmentBytes) yield* rotate(session)
+  const segment = yield* current(session)
+  const pieces: Array<Uint8Array> = []
+  const sizes: Array<number> = []
+  let recovered = session.recovered
+  for (const [at, write] of writes.entries()) {
+    const misfit = Recovery.misfit(recovered, write)
+    if (misfit !== undefined) return yield* Effect.die(new Error(misfit))
+    const record = WalRecord.encode(segment.header.seed, session.nextSequence + at, at, write)
+    if (record.size > options.maxRecordBytes) {
+      const detail = `a record of ${record.size} bytes, and maxRecordBytes is ${options.maxRecordBytes}`
+      return yield* failed("write", segment.file.path, new Error(detail))
     }
-    const settle = () => {
-      for (const [at, write] of writes.entries()) {
-        const size = sizes[at] ?? 0
-        place(session.index, write, session.end, size)
-        session.end += size
-      }
-      session.recovered = recovered
-      session.nextSequence += writes.length
-    }
-    return writeAll(log.file, pieces, session.end).pipe(Effect.andThen(log.file.syncData), Effect.map(settle))
-  })
+    recovered = Recovery.after(recovered, write)
+    pieces.push(...record.pieces)
+    sizes.push(record.size)
+  }
+  // A snapshot is whole, and on the disk, before a record says that it counts.
+  for (const { chunk, snapshot } of writes) {
+    if (chunk !== undefined) yield* snapshots.receive(chunk)
+    if (snapshot !== undefined) yield* snapshots.prepare(snapshot)
+  }
+  yield* writeAll(segment.file, pieces, session.end)
+  yield* segment.file.syncData
+  for (const [at, write] of writes.entries()) {
+    const size = sizes[at] ?? 0
+    place(index, write, segment.sequence, session.end, size)
+    session.end += size
+  }
+  session.recovered = recovered
+  session.nextSequence += writes.length
+  if (writes.every(({ boundary, snapshot }) => boundary === undefined && snapshot === undefined)) return
+  if (recovered.snapshot !== undefined) yield* snapshots.adopt(recovered.snapshot)
+  yield* retireCovered(session)
+})
 
 /** Entries from the disk. Every record is checked again: a disk may have changed its mind since. */
 export const read = Effect.fnUntraced(function*(session: Session, from: Index, to: Index, maxBytes: number) {
   const { boundary, last } = session.recovered.log
-  const { path } = session.log.file
+  const path = session.options.directory
   if (from <= boundary.index || from > to || to > last) {
     const there = `${boundary.index + 1} to ${last} are`
     return yield* failed("read", path, new Error(`entries ${from} to ${to} are not there: ${there}`))
   }
   const pieces: Array<Entries.Entries> = []
-  for (const rows of neighbours(session.index.between(from, to, maxBytes))) {
-    pieces.push(...yield* readRows(session, rows))
+  // Which files they are in is looked up before anything waits: those stay open meanwhile.
+  const groups = neighbours(session.index.between(from, to, maxBytes)).map((rows) => ({
+    rows,
+    segment: session.segments.find(({ sequence }) => sequence === rows[0]?.segment)
+  }))
+  for (const { rows, segment } of groups) {
+    if (segment === undefined) return yield* failed("read", path, new Error(`nothing is known of entry ${from}`))
+    pieces.push(...yield* readRows(segment, rows))
   }
   const [head, ...rest] = pieces.map((piece) =>
     Entries.slice(piece, Math.max(from, piece.first), Math.min(to, Entries.last(piece)))
@@ -112,39 +246,48 @@ export const read = Effect.fnUntraced(function*(session: Session, from: Index, t
   return Entries.within(Entries.concat([head, ...rest]), maxBytes)
 })
 
-/** Rows whose records follow each other in the file, so that one call reads them all. */
+/** Rows whose records follow each other in one file, so that one call reads them all. */
 const neighbours = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
   const groups: Array<Array<Row>> = []
   let end = -1
+  let segment = -1
   for (const row of rows) {
-    if (row.offset === end) groups[groups.length - 1]?.push(row)
+    if (row.segment === segment && row.offset === end) groups[groups.length - 1]?.push(row)
     else groups.push([row])
     end = row.offset + row.size
+    segment = row.segment
   }
   return groups
 }
 
-const readRows = Effect.fnUntraced(function*({ log: { file, seed } }: Session, rows: ReadonlyArray<Row>) {
-  const start = rows[0]?.offset ?? 0
-  const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
-  const there = bytes.subarray(0, yield* readAll(file, bytes, start))
-  const pieces: Array<Entries.Entries> = []
-  for (const row of rows) {
-    const entries = entriesIn(seed, row, there.subarray(row.offset - start, row.offset - start + row.size))
-    if (entries === undefined) {
-      return yield* corrupt(file.path, row.offset, `entries ${row.first} to ${row.last} are no longer what was written`)
-    }
-    pieces.push(entries)
-  }
-  return pieces
-})
+const readRows = (segment: Segment.Segment, rows: ReadonlyArray<Row>) =>
+  Segment.reading(
+    segment,
+    Effect.fnUntraced(function*(file) {
+      const start = rows[0]?.offset ?? 0
+      const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
+      const there = bytes.subarray(0, yield* readAll(file, bytes, start))
+      const pieces: Array<Entries.Entries> = []
+      for (const row of rows) {
+        const record = there.subarray(row.offset - start, row.offset - start + row.size)
+        const entries = entriesIn(segment, row, record)
+        if (entries === undefined) {
+          const detail = `entries ${row.first} to ${row.last} are no longer what was written`
+          return yield* LogScan.corrupt(file.path, row.offset, detail)
+        }
+        pieces.push(entries)
+      }
+      return pieces
+    })
+  )
 
 /** The entries of the record that `bytes` should be, as far as they still count. */
-const entriesIn = (seed: number, row: Row, bytes: Buffer): Entries.Entries | undefined => {
+const entriesIn = ({ header: { seed, version } }: Segment.Segment, row: Row, bytes: Buffer) => {
   const head = WalRecord.decodeHead(seed, bytes)
   const body = bytes.subarray(WalRecord.headSize)
   if (head === undefined || !WalRecord.isIntact(seed, head, body)) return undefined
-  const entries = WalRecord.decodeBody(body)?.entries
+  const decoded = WalRecord.decodeBody(version, body)
+  const entries = decoded?._tag === "Write" ? decoded.write.entries : undefined
   if (entries === undefined || entries.first !== row.first || Entries.last(entries) < row.last) return undefined
   return Entries.slice(entries, row.first, row.last)
 }
