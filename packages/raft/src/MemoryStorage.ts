@@ -4,18 +4,33 @@
  * What a real disk would keep lives in a `MemoryDisk`, apart from the storage that a node opens on it, so a node can
  * be killed and started again on what it left behind. A storage that was closed can no longer touch its disk.
  *
- * Payloads are kept as the slabs in which they came, not copied: whoever writes must not change the bytes afterwards.
+ * Payloads are kept as the slabs in which they came, and a snapshot as the pieces, not copied: whoever writes must not
+ * change the bytes afterwards.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { crc32 } from "./Checksum.ts"
+import { isSameSnapshot, type Snapshot } from "./engine/Log.ts"
 import type { Index } from "./engine/LogPosition.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
 import * as Recovery from "./Recovery.ts"
-import { Failed, Foreign, type Identity, Locked, Storage, StorageError, type StorageWrite } from "./Storage.ts"
+import {
+  Corrupt,
+  Failed,
+  Foreign,
+  type Identity,
+  Locked,
+  type SnapshotChunk,
+  type SnapshotTaken,
+  Storage,
+  StorageError,
+  type StorageWrite
+} from "./Storage.ts"
 
 /**
  * What survives when the node that uses it is gone. Only a storage opened on it changes it; anyone may look.
@@ -30,6 +45,8 @@ export interface MemoryDisk {
   recovered: Recovered
   /** The entries of the log, in order and without gaps. The first slab may begin below the log's boundary. */
   slabs: Array<Entries.Entries>
+  /** The bytes of the snapshot that counts, in order. */
+  snapshot: ReadonlyArray<Uint8Array>
   /** Whether a storage has it open. */
   isOpen: boolean
 }
@@ -44,6 +61,7 @@ export const makeDisk = (): MemoryDisk => ({
   identity: undefined,
   recovered: Recovery.fresh,
   slabs: [],
+  snapshot: [],
   isOpen: false
 })
 
@@ -81,7 +99,7 @@ export const make = (
   options: Options = {}
 ): Effect.Effect<Storage["Service"], never, Scope.Scope> =>
   Effect.map(
-    Effect.acquireRelease(Effect.sync((): Handle => ({ disk, isOpen: false })), (handle) =>
+    Effect.acquireRelease(Effect.sync(() => handleOn(disk)), (handle) =>
       Effect.sync(() => {
         if (handle.isOpen) disk.isOpen = false
         handle.isOpen = false
@@ -89,20 +107,50 @@ export const make = (
     (handle) => {
       const latency = options.latency ?? Effect.void
       const change = (write: StorageWrite) =>
-        Effect.andThen(latency, whileOpen(handle, "write", () => Effect.sync(() => carryOut(disk, write))))
+        Effect.andThen(latency, whileOpen(handle, "write", () => carryOut(handle, write)))
       return Storage.of({
         open: (identity) => Effect.suspend(() => open(handle, identity)),
         write: (writes) => Effect.forEach(writes, change, { discard: true }),
-        read: (from, to, maxBytes) => whileOpen(handle, "read", () => read(disk, from, to, maxBytes))
+        read: (from, to, maxBytes) => whileOpen(handle, "read", () => read(disk, from, to, maxBytes)),
+        takeSnapshot: (_, bytes) =>
+          Effect.flatMap(Stream.runCollect(bytes), (pieces) =>
+            Effect.andThen(
+              latency,
+              whileOpen(handle, "take a snapshot", () =>
+                Effect.sync(() => {
+                  handle.taken = pieces
+                  return takenOf(pieces)
+                }))
+            )),
+        readSnapshot: (snapshot, offset, length) =>
+          whileOpen(handle, "read a snapshot", () => readSnapshot(disk, snapshot, offset, length))
       })
     }
   )
 
-/** One storage's hold on a disk. */
+/** One storage's hold on a disk, and the snapshots that do not count yet: they are gone with it. */
 interface Handle {
   readonly disk: MemoryDisk
   isOpen: boolean
+  taken: ReadonlyArray<Uint8Array>
+  receiving: Snapshot | undefined
+  received: Array<Uint8Array>
 }
+
+const handleOn = (disk: MemoryDisk): Handle => ({
+  disk,
+  isOpen: false,
+  taken: [],
+  receiving: undefined,
+  received: []
+})
+
+const sizeOf = (pieces: ReadonlyArray<Uint8Array>): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
+
+const takenOf = (pieces: ReadonlyArray<Uint8Array>): SnapshotTaken => ({
+  size: sizeOf(pieces),
+  checksum: pieces.reduce((checksum, piece) => crc32(piece, checksum), 0)
+})
 
 const path = "memory"
 
@@ -129,16 +177,49 @@ const failed = (operation: string, cause: string) =>
 const whileOpen = <A>(handle: Handle, operation: string, run: () => Effect.Effect<A, StorageError>) =>
   Effect.suspend(() => (handle.isOpen ? run() : Effect.fail(failed(operation, "it is not open"))))
 
-const carryOut = (disk: MemoryDisk, write: StorageWrite): void => {
-  const misfit = Recovery.misfit(disk.recovered, write)
-  if (misfit !== undefined) throw new Error(misfit)
-  if (write.truncateAfter !== undefined) truncateAfter(disk.slabs, write.truncateAfter)
-  if (write.entries !== undefined && write.entries.ends.length > 0) disk.slabs.push(write.entries)
-  disk.recovered = Recovery.after(disk.recovered, write)
-  if (write.boundary !== undefined) {
-    const { index } = write.boundary
-    disk.slabs = disk.slabs.filter((slab) => Entries.last(slab) > index)
+const carryOut = (handle: Handle, write: StorageWrite): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() => {
+    const { disk } = handle
+    const misfit = Recovery.misfit(disk.recovered, write)
+    if (misfit !== undefined) throw new Error(misfit)
+    if (write.chunk !== undefined) receive(handle, write.chunk)
+    if (write.snapshot !== undefined && !adopt(handle, write.snapshot)) {
+      const detail = `nothing that is here is the snapshot at ${write.snapshot.index}`
+      return Effect.fail(new StorageError({ reason: new Corrupt({ path, offset: 0, detail }) }))
+    }
+    if (write.truncateAfter !== undefined) truncateAfter(disk.slabs, write.truncateAfter)
+    if (write.entries !== undefined && write.entries.ends.length > 0) disk.slabs.push(write.entries)
+    disk.recovered = Recovery.after(disk.recovered, write)
+    if (write.boundary !== undefined) {
+      const { index } = write.boundary
+      disk.slabs = disk.slabs.filter((slab) => Entries.last(slab) > index)
+    }
+    return Effect.void
+  })
+
+const receive = (handle: Handle, { bytes, offset, snapshot }: SnapshotChunk): void => {
+  if (offset === 0) {
+    handle.receiving = snapshot
+    handle.received = []
   }
+  const isNext = handle.receiving !== undefined && isSameSnapshot(handle.receiving, snapshot)
+    && sizeOf(handle.received) === offset
+  if (!isNext) throw new Error(`a chunk at ${offset} does not follow what was received`)
+  handle.received.push(bytes)
+}
+
+/** Lets what was taken or received count, if it is that snapshot to the last byte. */
+const adopt = (handle: Handle, snapshot: Snapshot): boolean => {
+  const pieces = [[], handle.taken, handle.received].find((each) => {
+    const { checksum, size } = takenOf(each)
+    return size === snapshot.size && checksum === snapshot.checksum
+  })
+  if (pieces === undefined) return false
+  handle.disk.snapshot = pieces
+  handle.taken = []
+  handle.receiving = undefined
+  handle.received = []
+  return true
 }
 
 const truncateAfter = (slabs: Array<Entries.Entries>, index: Index): void => {
@@ -165,6 +246,23 @@ const read = (disk: MemoryDisk, from: Index, to: Index, maxBytes: number) => {
     return Effect.fail(failed("read", `entries ${from} to ${to} are not there: ${boundary.index + 1} to ${last} are`))
   }
   return Effect.succeed(Entries.within(Entries.concat([head, ...rest]), maxBytes))
+}
+
+const readSnapshot = (disk: MemoryDisk, snapshot: Snapshot, offset: number, length: number) => {
+  const counting = disk.recovered.snapshot
+  if (counting === undefined || !isSameSnapshot(counting, snapshot) || offset + length > snapshot.size) {
+    const bytes = `bytes ${offset} to ${offset + length} of the snapshot at ${snapshot.index}`
+    return Effect.fail(failed("read a snapshot", `${bytes} are not there`))
+  }
+  const result = new Uint8Array(length)
+  let start = 0
+  for (const piece of disk.snapshot) {
+    const part = piece.subarray(Math.max(0, offset - start), Math.max(0, offset + length - start))
+    result.set(part, Math.max(0, start - offset))
+    start += piece.length
+    if (start >= offset + length) break
+  }
+  return Effect.succeed(result)
 }
 
 /** The place of the slab that holds `index`. */
