@@ -226,6 +226,26 @@ export const record = (current: Membership, seen: (id: NodeId) => number | undef
   })
 })
 
+const isSameMetadata = (left: Member["metadata"] = {}, right: Member["metadata"] = {}): boolean => {
+  const keys = Object.keys(left)
+  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key])
+}
+
+/** Whether two members are one, of whose disk no more may be known than before. Compared by value: they cross the wire. */
+const isSameMember = (before: Member, after: Member): boolean =>
+  before.id === after.id && before.address === after.address && before.priority === after.priority
+  && before.isWitness === after.isWitness && isSameMetadata(before.metadata, after.metadata)
+  && (before.incarnation === undefined || before.incarnation === after.incarnation)
+
+/** Whether nothing lies between the two but what was written down of the disks of the members (`record`). */
+export const isRecorded = (before: Membership, after: Membership): boolean =>
+  isSameSet(before.voters, after.voters) && isSameSet(before.promoting, after.promoting)
+  && !isJoint(before) && !isJoint(after) && before.members.length === after.members.length
+  && before.members.every((member) => {
+    const same = find(after, member.id)
+    return same !== undefined && isSameMember(member, same)
+  })
+
 /**
  * The membership that a sole survivor leads, with whoever else is left to learn from it and then to vote. Only where a
  * majority of the one before is lost for good.
