@@ -145,7 +145,8 @@ const promoteNext = (state: State): Next => {
 
 /** Those who were removed have had time to hear of it: they are let go. */
 const release = (state: State): Next => {
-  if (!isLeader(state) || state.role.progress.every((each) => each.servedUntil === undefined)) return next(state)
+  if (!isLeader(state) || !isSettled(state)) return next(state)
+  if (state.role.progress.every((each) => each.servedUntil === undefined)) return next(state)
   const until = state.now + state.settings.electionTimeout
   const progress = state.role.progress
     .map((each) => each.servedUntil === Number.POSITIVE_INFINITY ? { ...each, servedUntil: until } : each)

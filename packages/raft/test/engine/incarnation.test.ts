@@ -168,6 +168,19 @@ describe("a change of membership while disks are written down", () => {
     assert.include(told(stale[1]), "change #7 refused: Stale, the membership in force is that of entry 2")
     assert.isUndefined(stale[0].role._tag === "Leader" ? stale[0].role.wanted : "no leader")
   })
+
+  it("serves the learner that it removes until the removal is committed, and an election timeout longer", () => {
+    const five = described({ n1: {}, n2: {}, n3: {} })
+    const learning = { ...five, members: [...five.members, { id: "n4", address: "n4" }] }
+    const [first] = hearFrom(leading({ incarnation: 11, membership: learning }), accepted("n2", 1, 1), 22)
+    const all = hearFrom(hearFrom(first, accepted("n3", 1, 1), 33)[0], accepted("n4", 1, 1), 44)[0]
+    const [begun] = hearFrom(flushed(change(all, { _tag: "Remove", id: "n4" })[0])[0], accepted("n2", 1, 2), 22)
+    const { role } = begun
+
+    assert.deepStrictEqual([begun.commit, begun.log.last, disks(begun)], [2, 3, "n1:11 n2:22 n3:33"])
+    const served = role._tag === "Leader" ? role.progress.find(({ id }) => id === "n4")?.servedUntil : undefined
+    assert.strictEqual(served, Number.POSITIVE_INFINITY)
+  })
 })
 
 describe("a node that comes under a member's name with another disk", () => {
