@@ -248,11 +248,13 @@ export const isRecorded = (before: Membership, after: Membership): boolean =>
 
 /**
  * The membership that a sole survivor leads, with whoever else is left to learn from it and then to vote. Only where a
- * majority of the one before is lost for good.
+ * majority of the one before is lost for good. Alone, the survivor must stand for election, whatever its priority was.
  */
 export const forced = (current: Membership, leader: NodeId, survivors: ReadonlyArray<NodeId>): Membership => ({
   ...none,
-  members: current.members.filter(({ id }) => survivors.includes(id)),
+  members: current.members
+    .filter(({ id }) => survivors.includes(id))
+    .map((member) => member.id === leader && member.priority === 0 ? { ...member, priority: 1 } : member),
   voters: [leader],
   promoting: survivors.filter((id) => id !== leader && current.voters.includes(id)).sort()
 })
