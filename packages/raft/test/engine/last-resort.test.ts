@@ -285,7 +285,7 @@ describe("a plan is not carried out", () => {
         recovered: { hardState: { term: 1, votedFor: undefined }, log: survivor.log }
       })[0],
       plan,
-      /this node has only started/
+      /this node leads or has only started/
     ]
   ]
   for (const [when, state, plan, why] of refusals) {
@@ -297,6 +297,15 @@ describe("a plan is not carried out", () => {
       assert.strictEqual(after.term, state.term)
     })
   }
+
+  // It was made of too few: those who are taken for lost follow this very leader.
+  it("by a leader, which hears a majority or will soon know that it does not", () => {
+    const leads = leading({ terms: [1, 1], term: 1 })
+    const [after, outputs] = force(leads, planned(LastResort.summarize(leads)))
+
+    assert.match(told(outputs).join("\n"), /refused: Invalid, a leader was heard/)
+    assert.strictEqual(after.term, leads.term)
+  })
 
   it("is, once no leader was heard for an election timeout", () => {
     const heard = hear(survivor, append("n2", 1, [2, 1]))[0]
