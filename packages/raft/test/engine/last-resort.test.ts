@@ -289,7 +289,7 @@ describe("a plan is not carried out", () => {
     ]
   ]
   for (const [when, state, plan, why] of refusals) {
-    it(when, () => {
+    it(`${when}`, () => {
       const [after, outputs] = force(state, plan)
 
       assert.match(told(outputs).join("\n"), new RegExp(`^change #7 refused: Invalid, .*${why.source}`))
