@@ -180,6 +180,8 @@ const fault = ({ members, voters }: Target): string | undefined => {
   if (voters.length === 0) return "nobody would vote"
   if (new Set(voters).size !== voters.length) return "a voter is named twice"
   if (!voters.every((id) => ids.has(id))) return "a voter is no member"
+  const odd = members.find(({ priority = 1 }) => !Number.isSafeInteger(priority) || priority < 0)
+  if (odd !== undefined) return `${odd.id} has a priority that is not a whole number, 0 or more`
   const leads = members.some((member) => voters.includes(member.id) && priorityOf(member) > 0)
   return leads ? undefined : "nobody would lead"
 }
