@@ -2,6 +2,7 @@
  * Nodes to test rules with: a state as it would be after a start with this disk, and one step of it.
  */
 import {
+  Describe,
   Engine,
   type Input,
   Log,
@@ -22,23 +23,63 @@ export interface Options {
   readonly commit?: number
   readonly seed?: number
   readonly settings?: Partial<Settings.Settings>
+  /** In the place of `voters`, when there is more to say of the members. */
+  readonly membership?: Membership.Membership
+  /** The entry after which the log begins. A snapshot stands for what is up to there, or up to `snapshot`. */
+  readonly boundary?: number
+  readonly snapshot?: number
+  /** How many bytes the snapshot has. */
+  readonly size?: number
+  readonly incarnation?: number
 }
 
 export const membership = (voters: ReadonlyArray<string>): Membership.Membership =>
   Membership.make(voters.map((id) => ({ id, address: id })))
 
-export const log = (terms: ReadonlyArray<number>, voters: ReadonlyArray<string> = []): Log.Log =>
+const entries = (terms: ReadonlyArray<number>, founders: Membership.Membership): Log.Log =>
   terms.reduce(
     (log, term, place) => Log.append(log, [{ start: place + 1, term }], place + 1, []),
-    Log.empty(membership(voters))
+    Log.empty(founders)
   )
+
+export const log = (terms: ReadonlyArray<number>, voters: ReadonlyArray<string> = []): Log.Log =>
+  entries(terms, membership(voters))
+
+const threeVoters = ["n1", "n2", "n3"]
+
+const place = (log: Log.Log, index: number): Log.Boundary => {
+  const boundary = Log.boundaryAt(log, index)
+  if (boundary === undefined) throw new Error(`the log has no entry ${index}`)
+  return boundary
+}
+
+/** What is on its disk. */
+const recovered = (options: Options): State.Recovered => {
+  const { boundary = 0, size = 0, snapshot = boundary, terms = [], voters = threeVoters } = options
+  const hardState = { term: options.term ?? terms.at(-1) ?? 0, votedFor: options.vote }
+  const whole = entries(terms, options.membership ?? membership(voters))
+  if (snapshot === 0) return { hardState, log: whole }
+  return {
+    hardState,
+    log: Log.beginAt(whole, place(whole, boundary)),
+    snapshot: { ...place(whole, snapshot), size, checksum: size }
+  }
+}
 
 /** A follower at time 0 that has heard from nobody. */
 export const node = (options: Options = {}): State.State => {
-  const { commit = 0, id = "n1", seed = 1, terms = [], voters = ["n1", "n2", "n3"] } = options
-  const hardState = { term: options.term ?? terms.at(-1) ?? 0, votedFor: options.vote }
+  const { id = "n1", incarnation, seed = 1 } = options
   const settings = { ...Settings.defaults, ...options.settings }
-  const [state] = Engine.start({ id, settings, seed, now: 0, recovered: { hardState, log: log(terms, voters) } })
+  const disk = recovered(options)
+  const [state] = Engine.start({
+    id,
+    settings,
+    seed,
+    now: 0,
+    recovered: disk,
+    ...(incarnation !== undefined && { incarnation })
+  })
+  const commit = Math.max(options.commit ?? 0, disk.snapshot?.index ?? 0)
   return { ...state, commit, handed: commit, applied: commit, heardLeaderAt: Number.NEGATIVE_INFINITY }
 }
 
@@ -60,12 +101,16 @@ export const granted = (from: string, term: number): Message.VoteReply => ({
   granted: true
 })
 
+/** Who votes beside this node. */
+const othersOf = ({ id, log }: State.State): ReadonlyArray<string> =>
+  Log.membership(log).voters.filter((voter) => voter !== id)
+
 /** Answers its own pre-vote, so that it stands. */
 export const standing = (state: State.State): State.State => {
   const [asking] = timer(state)
   if (asking.role._tag !== "PreCandidate") return asking
   const { round } = asking.role
-  return asking.log.boundary.membership.voters.filter((id) => id !== state.id).reduce(
+  return othersOf(asking).reduce(
     (current, from) => hear(current, { _tag: "PreVoteReply", from, term: state.term, round, granted: true })[0],
     asking
   )
@@ -74,8 +119,10 @@ export const standing = (state: State.State): State.State => {
 /** Won the election that comes next, with the votes of all; everything is on its disk. */
 export const leading = (options: Options = {}): State.State => {
   const candidate = flushed(standing(node(options)))[0]
-  const others = (options.voters ?? ["n1", "n2", "n3"]).filter((id) => id !== candidate.id)
-  const winner = others.reduce((current, from) => hear(current, granted(from, candidate.term))[0], candidate)
+  const winner = othersOf(candidate).reduce(
+    (current, from) => hear(current, granted(from, candidate.term))[0],
+    candidate
+  )
   return flushed(winner)[0]
 }
 
@@ -115,6 +162,42 @@ export const append = (
     sequence: 1
   }
 }
+
+/** A piece of a snapshot; without bytes, the question how much of it has come. */
+export const chunk = (
+  from: string,
+  term: number,
+  snapshot: Log.Snapshot,
+  offset: number,
+  length: number,
+  sequence = 1
+): Message.InstallSnapshot => ({ _tag: "InstallSnapshot", from, term, snapshot, offset, length, sequence })
+
+/** How much of the snapshot at `index` has come, and is on the disk. */
+export const got = (
+  from: string,
+  term: number,
+  index: number,
+  received: number,
+  fields: Partial<Message.SnapshotReply> = {}
+): Message.SnapshotReply => ({
+  _tag: "SnapshotReply",
+  from,
+  term,
+  sequence: 1,
+  offset: 0,
+  index,
+  received,
+  stored: received,
+  ...fields
+})
+
+/** The members by these ids, all of them voters, each with what is said of it. */
+export const described = (members: Readonly<Record<string, Partial<Membership.Member>>>): Membership.Membership =>
+  Membership.make(Object.entries(members).map(([id, fields]) => ({ id, address: id, ...fields })))
+
+/** The outputs as lines. */
+export const told = (outputs: ReadonlyArray<Output.Output>): ReadonlyArray<string> => outputs.map(Describe.output)
 
 export const messages = (outputs: ReadonlyArray<Output.Output>): ReadonlyArray<Message.Message> =>
   outputs.flatMap((output) => (output._tag === "Send" ? [output.message] : []))

@@ -65,7 +65,7 @@ export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settin
     now,
     electionDeadline: now,
     heardLeaderAt: recovered !== undefined && recovered.hardState.term > 0 ? now : Number.NEGATIVE_INFINITY,
-    tidings: { commit: 0, at: Number.NEGATIVE_INFINITY },
+    tidings: { term: 0, commit: 0, at: Number.NEGATIVE_INFINITY },
     freshAt: Number.NEGATIVE_INFINITY,
     strangers: []
   }

@@ -19,10 +19,8 @@ import * as LogPosition from "./LogPosition.ts"
 import type { Index, NodeId, Term } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { type Next, next } from "./Next.ts"
-import type { Output } from "./Output.ts"
 import * as Quorum from "./Quorum.ts"
 import * as Replication from "./Replication.ts"
-import * as Roles from "./Roles.ts"
 import type { State } from "./State.ts"
 
 /** What a survivor knows, to be compared with others. */
@@ -123,18 +121,19 @@ export const onForceMembership = (state: State, input: ForceMembership): Next =>
     request,
     change: { _tag: "Replace", members: membership.members, voters: membership.voters }
   } as const
-  const abandoned: ReadonlyArray<Output> = Roles.abandon(state)
   // It votes for itself by being the only one who could: the term, the vote and the membership are one write.
   const leader = Election.lead({ ...state, term, votedFor: state.id }, membership)
   const leading = { ...leader, role: { ...leader.role, change } }
   const [forced, written] = Replication.append(leading, { count: 1, membership, hardState: true })
-  return next(forced, ...abandoned, written)
+  return next(forced, written)
 }
 
 const faultOf = (state: State, { last, membership, term }: ForceMembership): string | undefined => {
   if (!LogPosition.equals(last, Log.lastPosition(state.log))) return "the log is not what it was when the plan was made"
   if (LogPosition.epochOf(term) <= LogPosition.epochOf(state.term)) return "the plan is older than this node's term"
   if (!Membership.isSoleVoter(membership, state.id)) return "the plan is for another node"
-  const isHeard = state.role._tag !== "Leader" && Election.hearsLeader(state)
-  return isHeard ? "a leader was heard within the last election timeout, or this node has only started" : undefined
+  // A plan may have been made of too few, and those who are taken for lost follow a leader: this very one, even.
+  return Election.hearsLeader(state)
+    ? "a leader was heard within the last election timeout, or this node leads or has only started"
+    : undefined
 }

@@ -180,6 +180,8 @@ const fault = ({ members, voters }: Target): string | undefined => {
   if (voters.length === 0) return "nobody would vote"
   if (new Set(voters).size !== voters.length) return "a voter is named twice"
   if (!voters.every((id) => ids.has(id))) return "a voter is no member"
+  const odd = members.find(({ priority = 1 }) => !Number.isSafeInteger(priority) || priority < 0)
+  if (odd !== undefined) return `${odd.id} has a priority that is not a whole number, 0 or more`
   const leads = members.some((member) => voters.includes(member.id) && priorityOf(member) > 0)
   return leads ? undefined : "nobody would lead"
 }
@@ -226,13 +228,35 @@ export const record = (current: Membership, seen: (id: NodeId) => number | undef
   })
 })
 
+const isSameMetadata = (left: Member["metadata"] = {}, right: Member["metadata"] = {}): boolean => {
+  const keys = Object.keys(left)
+  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key])
+}
+
+/** Whether two members are one, of whose disk no more may be known than before. Compared by value: they cross the wire. */
+const isSameMember = (before: Member, after: Member): boolean =>
+  before.id === after.id && before.address === after.address && before.priority === after.priority
+  && before.isWitness === after.isWitness && isSameMetadata(before.metadata, after.metadata)
+  && (before.incarnation === undefined || before.incarnation === after.incarnation)
+
+/** Whether nothing lies between the two but what was written down of the disks of the members (`record`). */
+export const isRecorded = (before: Membership, after: Membership): boolean =>
+  isSameSet(before.voters, after.voters) && isSameSet(before.promoting, after.promoting)
+  && !isJoint(before) && !isJoint(after) && before.members.length === after.members.length
+  && before.members.every((member) => {
+    const same = find(after, member.id)
+    return same !== undefined && isSameMember(member, same)
+  })
+
 /**
  * The membership that a sole survivor leads, with whoever else is left to learn from it and then to vote. Only where a
- * majority of the one before is lost for good.
+ * majority of the one before is lost for good. Alone, the survivor must stand for election, whatever its priority was.
  */
 export const forced = (current: Membership, leader: NodeId, survivors: ReadonlyArray<NodeId>): Membership => ({
   ...none,
-  members: current.members.filter(({ id }) => survivors.includes(id)),
+  members: current.members
+    .filter(({ id }) => survivors.includes(id))
+    .map((member) => member.id === leader && member.priority === 0 ? { ...member, priority: 1 } : member),
   voters: [leader],
   promoting: survivors.filter((id) => id !== leader && current.voters.includes(id)).sort()
 })

@@ -161,8 +161,8 @@ export interface TimeoutNow extends Header {
 
 /**
  * Whether a message agrees with itself: the runs name exactly the entries after `previous` up to `last`, in terms
- * that rise to the sender's own, and memberships stand among them, in order; a chunk lies within its snapshot. What does
- * not was damaged or made up, and is not heard.
+ * that rise to the sender's own, and memberships stand among them, in order; a chunk lies within its snapshot, and of
+ * what has arrived no more is stored. What does not was damaged or made up, and is not heard.
  */
 export const isConsistent = (message: Message): boolean => {
   if (message._tag === "InstallSnapshot") {
@@ -170,6 +170,7 @@ export const isConsistent = (message: Message): boolean => {
     return snapshot.index > 0 && snapshot.term > 0 && snapshot.term <= message.term && offset >= 0 && length >= 0
       && offset + length <= snapshot.size
   }
+  if (message._tag === "SnapshotReply") return 0 <= message.stored && message.stored <= message.received
   if (message._tag !== "AppendEntries") return true
   const { last, memberships, previous, runs, term } = message
   if (previous.index === 0 && previous.term !== 0) return false

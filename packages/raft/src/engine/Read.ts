@@ -142,10 +142,15 @@ const confirmedAt = (state: State<Leader>): number => {
   return state.role.rounds.findLast(({ sequence }) => sequence <= confirmed)?.at ?? Number.NEGATIVE_INFINITY
 }
 
-/** Once all that a leader had said was committed is applied, this node is as fresh as what it heard then. */
+/**
+ * Once all that a leader had said was committed is applied, this node is as fresh as what it heard then. A leader that has
+ * committed no entry of its own term does not know yet what is committed: what it says then counts for nothing.
+ */
 export const freshen = (state: State): Next => {
-  const isApplied = state.applied >= state.tidings.commit
-  const freshAt = isApplied ? Math.max(state.freshAt, state.tidings.at) : state.freshAt
-  const tidings = isApplied && isLeader(state) ? { commit: state.commit, at: confirmedAt(state) } : state.tidings
-  return next(freshAt === state.freshAt && tidings === state.tidings ? state : { ...state, freshAt, tidings })
+  const { applied, log, term, tidings } = state
+  const isApplied = applied >= tidings.commit
+  const isKnown = isApplied && Log.termAt(log, tidings.commit) === tidings.term
+  const freshAt = isKnown ? Math.max(state.freshAt, tidings.at) : state.freshAt
+  const told = isApplied && isLeader(state) ? { term, commit: state.commit, at: confirmedAt(state) } : tidings
+  return next(freshAt === state.freshAt && told === tidings ? state : { ...state, freshAt, tidings: told })
 }

@@ -38,21 +38,11 @@ const obstacleTo = (state: State<Leader>): string | undefined => {
   const { commit, log, role, transfer } = state
   if (transfer !== undefined) return "leadership is being handed over"
   if (role.since > commit) return "the leader's term has only begun"
-  const isFree = isSettled(state) || isRecord(Log.previousMembership(log), Log.membership(log))
+  const isFree = isSettled(state) || Membership.isRecorded(Log.previousMembership(log), Log.membership(log))
   return isFree && role.wanted === undefined && !Membership.isJoint(Log.membership(log))
     ? undefined
     : "another change is under way"
 }
-
-/** Whether nothing was changed but what is known of the disks of the members. */
-const isRecord = (before: Membership.Membership, after: Membership.Membership): boolean =>
-  Membership.isSameSet(before.voters, after.voters) && Membership.isSameSet(before.promoting, after.promoting)
-  && !Membership.isJoint(before) && !Membership.isJoint(after)
-  && before.members.length === after.members.length
-  && before.members.every((member) => {
-    const same = Membership.find(after, member.id)
-    return same !== undefined && (same === member || same.incarnation !== member.incarnation)
-  })
 
 /** Whether the membership of entry `expected` is still in force; what was only written down of disks does not count. */
 const isInForce = (log: Log.Log, expected: Index): boolean => {
@@ -61,7 +51,7 @@ const isInForce = (log: Log.Log, expected: Index): boolean => {
   const isKnown = expected === log.boundary.index || log.memberships.some(({ index }) => index === expected)
   return isKnown &&
     since.every(({ membership }, place) =>
-      isRecord(since[place - 1]?.membership ?? Log.membershipAt(log, expected), membership)
+      Membership.isRecorded(since[place - 1]?.membership ?? Log.membershipAt(log, expected), membership)
     )
 }
 
@@ -155,7 +145,8 @@ const promoteNext = (state: State): Next => {
 
 /** Those who were removed have had time to hear of it: they are let go. */
 const release = (state: State): Next => {
-  if (!isLeader(state) || state.role.progress.every((each) => each.servedUntil === undefined)) return next(state)
+  if (!isLeader(state) || !isSettled(state)) return next(state)
+  if (state.role.progress.every((each) => each.servedUntil === undefined)) return next(state)
   const until = state.now + state.settings.electionTimeout
   const progress = state.role.progress
     .map((each) => each.servedUntil === Number.POSITIVE_INFINITY ? { ...each, servedUntil: until } : each)

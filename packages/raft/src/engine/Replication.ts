@@ -60,8 +60,8 @@ export const onAppendEntries = (state: State, message: AppendEntries, received: 
 }
 
 /** What the leader says is committed counts for how fresh this node is, once it has applied that. */
-const hear = (state: State, { commit }: AppendEntries): State =>
-  state.applied < state.tidings.commit ? state : { ...state, tidings: { commit, at: state.now } }
+const hear = (state: State, { commit, term }: AppendEntries): State =>
+  state.applied < state.tidings.commit ? state : { ...state, tidings: { term, commit, at: state.now } }
 
 /**
  * Says how far the logs agree once that is durable. A heartbeat is answered at once, with what is durable

@@ -111,11 +111,10 @@ const follow = (
     : { sending: moved, waiting: waiting && !isLater }
 }
 
-/** What was not sent is not on its way: wait for the answer to the next heartbeat, then go on from there. */
+/** What was not sent is not on its way: it goes when more has arrived, or the next heartbeat is answered. */
 export const onChunkUnsent = (state: State<Leader>, { offset, to }: ChunkUnsent): Next =>
   next(Roles.updateMember(state, to, (progress) => {
     const { sending } = progress
     if (sending === undefined || offset >= sending.next) return progress
-    const next = Math.max(offset, sending.received)
-    return { ...progress, waiting: true, sending: { ...sending, next, isProbing: true } }
+    return { ...progress, waiting: true, sending: { ...sending, next: Math.max(offset, sending.received) } }
   }))

@@ -133,8 +133,9 @@ export interface Stranger {
   readonly at: number
 }
 
-/** What the leader last said was committed, and when this node heard it. */
+/** What the leader of a term last said was committed, and when this node heard it. */
 export interface Tidings {
+  readonly term: Term
   readonly commit: Index
   readonly at: number
 }

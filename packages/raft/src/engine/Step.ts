@@ -188,7 +188,7 @@ export const onInput: InputTable = {
     Follower: LastResort.onForceMembership,
     PreCandidate: LastResort.onForceMembership,
     Candidate: LastResort.onForceMembership,
-    Leader: LastResort.onForceMembership // In name only: it hears no majority.
+    Leader: LastResort.onForceMembership // A refusal: it hears a majority, or is about to step down.
   }
 }
 

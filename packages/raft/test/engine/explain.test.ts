@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Explain, Membership } from "effect-raft/engine"
-import { accepted, flushed, hear, leading, node, step, timer } from "../Nodes.ts"
+import { accepted, described, flushed, got, hear, leading, node, step, timer } from "../Nodes.ts"
 
 describe("why nobody leads", () => {
   it("names who refused, who was for it, and who has not answered", () => {
@@ -63,6 +63,56 @@ describe("why an entry is not committed", () => {
       Explain.explain(leader, 2).reasons,
       "it is of an earlier term: it is committed together with entry 3"
     )
+  })
+})
+
+describe("why a member is sent a snapshot", () => {
+  const refused = {
+    _tag: "AppendReply",
+    from: "n2",
+    term: 2,
+    sequence: 1,
+    accepted: false,
+    match: 5,
+    last: 0,
+    runs: []
+  } as const
+  const compacted = { terms: [1, 1, 1, 1, 1], term: 1, boundary: 4, snapshot: 5, size: 600_000 }
+  const viewOf = (state: Parameters<typeof Explain.explain>[0], id: string) =>
+    Explain.explain(state).members.find((each) => each.id === id)
+
+  it("shows how much of it is on its disk, while it is sent one", () => {
+    const [asked] = hear(leading(compacted), refused)
+    const [sending] = hear(asked, got("n2", 2, 5, 300_000, { stored: 262_144 }))
+
+    assert.deepStrictEqual(viewOf(sending, "n2")?.snapshot, { stored: 262_144, size: 600_000 })
+    assert.strictEqual(viewOf(sending, "n2")?.mode, "snapshot")
+    assert.isUndefined(viewOf(sending, "n3")?.snapshot)
+  })
+
+  it("shows what it refused", () => {
+    const [asked] = hear(leading(compacted), refused)
+
+    assert.deepStrictEqual(viewOf({ ...asked, now: asked.now + 30 }, "n2")?.refused, { index: 5, ago: 30 })
+  })
+})
+
+describe("who does not stand", () => {
+  const three = described({ n1: { priority: 0 }, n2: { isWitness: true }, n3: {} })
+
+  it("says so, first of all what it is", () => {
+    const reasons = (id: string) => Explain.explain(node({ id, membership: three })).reasons
+
+    assert.match(reasons("n1")[0] ?? "", /n1 has priority 0, and so does not stand/)
+    assert.match(reasons("n2")[0] ?? "", /n2 is a witness, and so does not stand/)
+    assert.match(reasons("n2")[1] ?? "", /it waits \d+ ms more for a leader/)
+    assert.match(reasons("n3")[0] ?? "", /n3 has heard of no leader/)
+  })
+
+  it("says that it has been given up, rather than that it waits to vote", () => {
+    const fenced = { ...node({ voters: ["n2", "n3"] }), term: 2 ** 32 }
+
+    assert.match(Explain.explain(fenced).reasons[0] ?? "", /n1 is given up, and can only come back under another id/)
   })
 })
 

@@ -111,6 +111,54 @@ describe("a transfer of leadership", () => {
   })
 })
 
+describe("a transfer that the operator gives up", () => {
+  const abort = (state: State.State) => step(state, { _tag: "AbortTransfer", now: state.now })
+  const [longer] = flushed(propose(leader)[0])
+
+  it("is over, and the leader takes commands again", () => {
+    const [after, outputs] = abort(transfer(longer, "n3")[0])
+
+    assert.deepStrictEqual(told(outputs), ["transfer #5 failed: Aborted"])
+    assert.isUndefined(after.transfer)
+    assert.include(told(propose(after)[1]), "accepted #8 as 3@1")
+    assert.notInclude(told(hear(after, accepted("n3", 1, 2))[1]).join("\n"), "TimeoutNow")
+  })
+
+  it("is over also when the other was asked: its lease stays void until a later entry is committed", () => {
+    const [after, outputs] = abort(transfer(leader, "n3")[0])
+    const read = (state: State.State) =>
+      told(step(state, { _tag: "Read", now: state.now, read: 9, isLease: true })[1]).filter((line) =>
+        line.includes("until")
+      )
+    const [later] = hear(flushed(propose(after)[0])[0], accepted("n2", 1, 2))
+
+    assert.deepStrictEqual(told(outputs), ["transfer #5 failed: Aborted"])
+    assert.deepStrictEqual([read(after), read(later).length], [[], 1])
+  })
+
+  it("is told once, and may happen all the same: the other leads if it was asked", () => {
+    const [after] = abort(transfer(leader, "n3")[0])
+    const [deposed, outputs] = hear(after, append("n3", 2, [1, 1]))
+
+    assert.deepStrictEqual(abort(after), [after, []])
+    assert.strictEqual(deposed.leader, "n3")
+    assert.notInclude(told(outputs).join("\n"), "transfer")
+  })
+
+  it("can be one of a node that leads no longer", () => {
+    const [asked] = transfer(leader, "n3")
+    const vote = { _tag: "RequestVote", from: "n3", term: 2, last: { index: 1, term: 1 }, isTransfer: true } as const
+    const [voter] = hear(asked, vote)
+
+    assert.deepStrictEqual(told(abort(voter)[1]), ["transfer #5 failed: Aborted"])
+  })
+
+  it("is nothing where there is none", () => {
+    assert.deepStrictEqual(abort(leader), [leader, []])
+    assert.deepStrictEqual(abort(node())[1], [])
+  })
+})
+
 describe("commands during a transfer", () => {
   const narrow = hear(
     hear(leading({ settings: { maxEntriesPerMessage: 2 } }), accepted("n2", 1, 1))[0],
