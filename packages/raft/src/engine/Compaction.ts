@@ -36,10 +36,15 @@ const isSending = ({ now, role, settings: { electionTimeout } }: State): boolean
 /** For how many election timeouts a member may get no further. */
 const patience = 4
 
-const isDue = ({ handed, log, settings, snapshot, snapshotRequests }: State): boolean => {
-  const { snapshotBytes, snapshotEntries } = settings
-  return snapshotRequests.length > 0
-    || (handed % snapshotEntries === 0 && handed > snapshot.index)
+const isWitness = ({ id, log }: State): boolean => Membership.isWitness(Log.membership(log), id)
+
+const isDue = (state: State): boolean => {
+  const { handed, log, settings: { snapshotBytes, snapshotEntries }, snapshot, snapshotRequests } = state
+  const isAtMultiple = handed % snapshotEntries === 0 && handed > snapshot.index
+  // A witness takes none that others could go on with; and where it stands is what was applied.
+  const hasPassed = isWitness(state)
+    && Math.floor(state.applied / snapshotEntries) > Math.floor(snapshot.index / snapshotEntries)
+  return snapshotRequests.length > 0 || isAtMultiple || hasPassed
     || Sizes.between(log.sizes, snapshot.index, handed) >= snapshotBytes
 }
 
@@ -48,15 +53,15 @@ export const take = (state: State): Next => flow(finish, begin, finish)(state)
 
 const begin = (state: State): Next => {
   if (state.snapshotting !== undefined || !isDue(state) || isSending(state)) return next(state)
-  const isWitness = Membership.isWitness(Log.membership(state.log), state.id)
-  const index = isWitness ? state.applied : state.handed
+  const isWithout = isWitness(state)
+  const index = isWithout ? state.applied : state.handed
   // Nothing is new since the last one: it is wanted, and may be on its way to the disk.
   const write = index <= state.snapshot.index ? state.durability.issued : undefined
   const snapshotting = { index, requests: state.snapshotRequests, write }
   const begun = { ...state, snapshotting, snapshotRequests: [] }
   if (write !== undefined) return next(begun)
   // A witness has no state: that the log is given up is all there is to it.
-  return isWitness ? keep(begun, { index, size: 0, checksum: 0 }) : next(begun, { _tag: "TakeSnapshot", index })
+  return isWithout ? keep(begun, { index, size: 0, checksum: 0 }) : next(begun, { _tag: "TakeSnapshot", index })
 }
 
 /** Once it counts, also after a crash, whoever waits is told, and there may be another. */

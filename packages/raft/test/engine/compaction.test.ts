@@ -58,12 +58,13 @@ describe("a snapshot is due", () => {
     assert.deepStrictEqual(tells(timer(kept, kept.now)[1], "take"), [])
   })
 
-  it("at once when another multiple was passed while one was being taken", () => {
-    const going = through(following(11, 11)[0], 8)
-    const [counting] = taken(going, 4)
-    const [, outputs] = flushed(counting)
+  it("at the next multiple when another was passed while one was being taken, so that all nodes take the same ones", () => {
+    const going = through(following(13, 11)[0], 11)
+    const [kept, none] = flushed(taken(going, 4)[0])
+    const [, outputs] = hear(kept, append("n2", 1, [13, 1], [], 13))
 
-    assert.deepStrictEqual([going.handed, tells(outputs, "take")], [11, ["take a snapshot at 11"]])
+    assert.deepStrictEqual([going.handed, tells(none, "take")], [11, []])
+    assert.deepStrictEqual(tells(outputs, "take"), ["take a snapshot at 12"])
   })
 
   it("after a number of bytes, if that comes first", () => {
@@ -223,12 +224,29 @@ describe("while a leader sends a snapshot", () => {
     assert.deepStrictEqual(tells(request(busy[0], 8)[1], "take"), [])
   })
 
+  const nothing = {
+    _tag: "SnapshotReply",
+    from: "n3",
+    term: 2,
+    sequence: 1,
+    offset: 0,
+    index: 7,
+    received: 0,
+    stored: 0
+  } as const
+
   it("another waits for a member that gets on, and no longer for one that does not", () => {
-    const alive = hear({ ...busy[0], now: busy[0].now + 1999 }, accepted("n2", 2, 9))
+    const alive = hear({ ...busy[0], now: busy[0].now + 1999 }, nothing)
     const late = hear({ ...alive[0], now: busy[0].now + 2000 }, accepted("n2", 2, 9))
 
     assert.deepStrictEqual(tells(alive[1], "take"), [])
     assert.deepStrictEqual(tells(late[1], "take"), ["take a snapshot at 9"])
+  })
+
+  it("another does not wait for a member that is not heard", () => {
+    const [, outputs] = hear({ ...busy[0], now: busy[0].now + 500 }, accepted("n2", 2, 9))
+
+    assert.deepStrictEqual(tells(outputs, "take"), ["take a snapshot at 9"])
   })
 
   it("the next waits until that has arrived, and no longer", () => {
