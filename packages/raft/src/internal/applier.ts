@@ -25,21 +25,6 @@ import type { Snapshots } from "./snapshots.ts"
 import type { Tail } from "./tail.ts"
 import type { Time } from "./time.ts"
 
-export interface Applier {
-  /** Everything up to `index` may be applied. */
-  readonly handOver: (index: Index) => void
-  /** A snapshot of the state right after `index`, which was handed over last, is wanted. */
-  readonly takeSnapshot: (index: Index) => void
-  /** The state is to be that of a snapshot. What was handed over before and is not applied yet never will be. */
-  readonly restore: (output: RestoreSnapshot) => void
-  /** Everything up to `write` is durable: a snapshot that waited for it may be restored. */
-  readonly release: (write: WriteId) => void
-  /** Questions to answer once their index is applied. */
-  readonly read: (ready: Ready) => void
-  readonly applied: () => Index
-  readonly run: Effect.Effect<never, Fatal | StorageError>
-}
-
 export interface Options {
   readonly machine: StateMachine["Service"]
   readonly snapshots: Snapshots
@@ -69,30 +54,94 @@ const commandsOf = (entries: Entries.Entries): ReadonlyArray<Command> => {
 
 const broken = (cause: unknown) => new Fatal({ reason: "StateMachine", cause })
 
-export const make = Effect.fnUntraced(function*(options: Options) {
-  const { machine, onApplied, proposals, reads, snapshots, storage, tail, time } = options
-  const signal = yield* Queue.dropping<true>(1)
-  let handed: Index = 0
-  let applied: Index = 0
-  let persisted: WriteId = 0
-  let restoring: RestoreSnapshot | undefined
+export const make = (options: Options): Effect.Effect<Applier> =>
+  Effect.map(Queue.dropping<true>(1), (signal) => new Applier(options, signal))
+
+export class Applier {
+  private readonly options: Options
+  private readonly signal: Queue.Queue<true>
+  private handed: Index = 0
+  private done: Index = 0
+  private persisted: WriteId = 0
+  private restoring: RestoreSnapshot | undefined
   /** After which entries a snapshot is to be taken, oldest first. */
-  let takings: Array<Index> = []
-  let questions: Array<Ready> = []
-  const wake = () => {
-    Queue.offerUnsafe(signal, true)
+  private takings: Array<Index> = []
+  private questions: Array<Ready> = []
+
+  constructor(options: Options, signal: Queue.Queue<true>) {
+    this.options = options
+    this.signal = signal
   }
 
-  /** Entries, or undefined when a snapshot has taken their place meanwhile. */
-  const read = (to: Index) =>
-    Effect.catch(
-      storage.read(applied + 1, to, pieceBytes),
-      (error) => restoring === undefined ? Effect.fail(error) : Effect.succeed(undefined)
-    )
+  /** Everything up to `index` may be applied. */
+  handOver(index: Index): void {
+    this.handed = index
+    this.wake()
+  }
+
+  /** A snapshot of the state right after `index`, which was handed over last, is wanted. */
+  takeSnapshot(index: Index): void {
+    this.takings.push(index)
+    this.wake()
+  }
+
+  /** The state is to be that of a snapshot. What was handed over before and is not applied yet never will be. */
+  restore(output: RestoreSnapshot): void {
+    this.restoring = output
+    this.takings = []
+    this.wake()
+  }
+
+  /** Everything up to `write` is durable: a snapshot that waited for it may be restored. */
+  release(write: WriteId): void {
+    this.persisted = write
+    if (this.restoring !== undefined) this.wake()
+  }
+
+  /** Questions to answer once their index is applied. */
+  read(ready: Ready): void {
+    this.questions.push(ready)
+    this.wake()
+  }
+
+  get applied(): Index {
+    return this.done
+  }
+
+  get run(): Effect.Effect<never, Fatal | StorageError> {
+    return Effect.forever(this.turn())
+  }
+
+  private wake(): void {
+    Queue.offerUnsafe(this.signal, true)
+  }
+
+  private readonly turn = Effect.fnUntraced({ self: this }, function*() {
+    yield* Queue.take(this.signal)
+    yield* this.answerReady()
+    for (let work = this.next(); work !== undefined; work = this.next()) {
+      yield* work
+      if (this.questions.length > 0) yield* this.answerReady()
+    }
+  })
+
+  /** The next thing to do, or undefined when there is none by now. */
+  private next(): Effect.Effect<void, Fatal | StorageError> | undefined {
+    const { restoring } = this
+    if (restoring !== undefined) return this.persisted >= restoring.after ? this.become(restoring) : undefined
+    const stop = this.takings[0]
+    if (stop !== undefined && stop <= this.done) {
+      this.takings.shift()
+      return this.options.snapshots.take(stop)
+    }
+    const to = Math.min(this.handed, stop ?? this.handed)
+    return this.done < to ? this.applyPiece(to) : undefined
+  }
 
   /** Applies the next piece. Only then is anyone told, so that whoever hears of it also sees it. */
-  const applyPiece = Effect.fnUntraced(function*(to: Index) {
-    const entries = tail.read(applied + 1, to, pieceBytes) ?? (yield* read(to))
+  private readonly applyPiece = Effect.fnUntraced({ self: this }, function*(to: Index) {
+    const { machine, onApplied, proposals, tail } = this.options
+    const entries = tail.read(this.done + 1, to, pieceBytes) ?? (yield* this.readPiece(to))
     if (entries === undefined) return
     const commands = commandsOf(entries)
     const replies = commands.length === 0
@@ -101,28 +150,38 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     if (replies.length !== commands.length) {
       return yield* broken(new Error(`${commands.length} commands had ${replies.length} replies`))
     }
-    applied = Entries.last(entries)
-    onApplied(applied)
+    this.done = Entries.last(entries)
+    onApplied(this.done)
     commands.forEach(({ position }, place) => proposals.answer(position.index, replies[place]))
   })
 
+  /** Entries from the disk, or undefined when a snapshot has taken their place meanwhile. */
+  private readPiece(to: Index): Effect.Effect<Entries.Entries | undefined, StorageError> {
+    return Effect.catch(
+      this.options.storage.read(this.done + 1, to, pieceBytes),
+      (error) => this.restoring === undefined ? Effect.fail(error) : Effect.succeed(undefined)
+    )
+  }
+
   /** Becomes what the snapshot says; should a newer one come meanwhile, that one will. */
-  const restore = Effect.fnUntraced(function*(output: RestoreSnapshot) {
-    const isDone = yield* snapshots.restore(output.snapshot, () => restoring === output)
-    if (!isDone || restoring !== output) return
-    restoring = undefined
-    applied = output.snapshot.index
-    onApplied(applied)
-    proposals.overtaken(applied)
+  private readonly become = Effect.fnUntraced({ self: this }, function*(output: RestoreSnapshot) {
+    const { onApplied, proposals, snapshots } = this.options
+    const isDone = yield* snapshots.restore(output.snapshot, () => this.restoring === output)
+    if (!isDone || this.restoring !== output) return
+    this.restoring = undefined
+    this.done = output.snapshot.index
+    onApplied(this.done)
+    proposals.overtaken(this.done)
   })
 
   /** Answers what may be answered now. A query that throws fails its own caller: it has changed nothing. */
-  const answerReady = Effect.fnUntraced(function*() {
-    const ready = questions.filter(({ index }) => index <= applied)
-    questions = questions.filter(({ index }) => index > applied)
+  private readonly answerReady = Effect.fnUntraced({ self: this }, function*() {
+    const { machine, reads, time } = this.options
+    const ready = this.questions.filter(({ index }) => index <= this.done)
+    this.questions = this.questions.filter(({ index }) => index > this.done)
     for (const each of ready) {
       for (const question of each.questions) {
-        const exit = yield* Effect.exit(machine.read(question.query, applied))
+        const exit = yield* Effect.exit(machine.read(question.query, this.done))
         // Now, and not before: between a look at the clock and a look at the state the node may have slept.
         const isLate = each.validUntil < Number.POSITIVE_INFINITY && time.now() >= each.validUntil
         if (isLate) reads.again(question)
@@ -130,52 +189,4 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       }
     }
   })
-
-  /** The next thing to do, or undefined when there is none by now. */
-  const next = (): Effect.Effect<void, Fatal | StorageError> | undefined => {
-    if (restoring !== undefined) return persisted >= restoring.after ? restore(restoring) : undefined
-    const stop = takings[0]
-    if (stop !== undefined && stop <= applied) {
-      takings.shift()
-      return snapshots.take(stop)
-    }
-    const to = Math.min(handed, stop ?? handed)
-    return applied < to ? applyPiece(to) : undefined
-  }
-
-  const turn = Effect.fnUntraced(function*() {
-    yield* Queue.take(signal)
-    yield* answerReady()
-    for (let work = next(); work !== undefined; work = next()) {
-      yield* work
-      if (questions.length > 0) yield* answerReady()
-    }
-  })
-
-  const applier: Applier = {
-    handOver: (index) => {
-      handed = index
-      wake()
-    },
-    takeSnapshot: (index) => {
-      takings.push(index)
-      wake()
-    },
-    restore: (output) => {
-      restoring = output
-      takings = []
-      wake()
-    },
-    release: (write) => {
-      persisted = write
-      if (restoring !== undefined) wake()
-    },
-    read: (ready) => {
-      questions.push(ready)
-      wake()
-    },
-    applied: () => applied,
-    run: Effect.forever(turn())
-  }
-  return applier
-})
+}

@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const timer = yield* Timer.make(time, inbox.wake)
   const { applier, operations, proposals, reads, writer } = parts
 
-  const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied(), stopped)
+  const statusOf = (state: State, stopped: Fatal | undefined) => Status.of(state, applier.applied, stopped)
   const status = yield* SubscriptionRef.make(statusOf(start[0], undefined))
   const tell = Effect.fnUntraced(function*(before: State, after: State) {
     yield* Effect.logDebug(Describe.state(after))
