@@ -138,7 +138,42 @@ describe("leadership", () => {
     }))
 })
 
+describe("a snapshot", () => {
+  it.live("is taken of the leader's state, and the answer names the entry that it goes up to", () =>
+    Effect.gen(function*() {
+      const { leader: { http } } = yield* start
+      const { index: written }: { readonly index: number } = JSON.parse(
+        (yield* request(http, "PUT", "/kv/b", { body: "2" })).text
+      )
+
+      const index = indexOf(yield* ask(http, "POST", "/admin/snapshot"))
+
+      assert.isAtLeast(index, written)
+      const [, explained] = yield* ask(http, "GET", "/admin/explain")
+      assert.strictEqual(Object(explained).log.snapshot, index)
+    }))
+})
+
 describe("an operator", () => {
+  it.live("gives up a transfer, also when there is none", () =>
+    Effect.gen(function*() {
+      const { leader: { http } } = yield* start
+
+      assert.deepStrictEqual(yield* ask(http, "DELETE", "/admin/transfer"), [200, {}])
+    }))
+
+  it.live("adds a witness with words about it, and is told of a priority that is none", () =>
+    Effect.gen(function*() {
+      const { leader: { http } } = yield* start
+      const member = { id: "n3", address: "host:3", role: "learner", metadata: { zone: "c" }, isWitness: true }
+      const add = (body: object) => ask(http, "POST", "/admin/members", JSON.stringify(body))
+
+      assert.strictEqual((yield* add({ ...member, priority: -1 }))[0], 400)
+      indexOf(yield* add({ ...member, priority: 2 }))
+
+      assert.deepStrictEqual((yield* statusOf(http)).members.at(-1), { id: "n3", address: "host:3", role: "learner" })
+    }))
+
   it.live("is sent to the leader by every other node, whatever is asked", () =>
     Effect.gen(function*() {
       const { follower, leader, third } = yield* start
@@ -146,7 +181,9 @@ describe("an operator", () => {
         ["POST", "/admin/members", n3("voter")],
         ["POST", "/admin/members/n3/promote", undefined],
         ["DELETE", "/admin/members/n3", undefined],
-        ["POST", "/admin/transfer", `{"to":"n1"}`]
+        ["POST", "/admin/transfer", `{"to":"n1"}`],
+        ["DELETE", "/admin/transfer", undefined],
+        ["POST", "/admin/snapshot", undefined]
       ] as const
       for (const [method, path, body] of requests) {
         const notLeader = { _tag: "NotLeader", leader: { id: leader.id, http: leader.http } }

@@ -66,6 +66,37 @@ describe("three nodes", () => {
       }
     }))
 
+  it.live("what was written on the leader is read on any node that is told how fresh it must be", () =>
+    Effect.gen(function*() {
+      const { followers, leader } = yield* start
+      for (const freshness of ["linearizable", "lease"]) {
+        for (const { http } of [leader, ...followers]) {
+          const { text } = yield* request(leader.http, "PUT", "/kv/a", { body: freshness })
+          const { index }: { readonly index: number } = JSON.parse(text)
+
+          const found = yield* ask(http, "GET", `/kv/a?consistency=${freshness}`)
+          const listed = yield* ask(http, "GET", `/kv?consistency=${freshness}`)
+
+          assert.deepStrictEqual(found, [200, { value: freshness, index }])
+          assert.deepStrictEqual(listed, [200, { entries: { a: freshness }, index }])
+        }
+      }
+    }))
+
+  it.live("a read of a stated age is answered by a node that hears its leader, and refused by one that was cut off", () =>
+    Effect.gen(function*() {
+      const { followers: [follower], leader, network } = yield* start
+      if (follower === undefined) return yield* Effect.die("nobody follows")
+      yield* request(leader.http, "PUT", "/kv/a", { body: "1" })
+      const stale = (maxAge: number) => ask(follower.http, "GET", `/kv/a?consistency=stale&max-age=${maxAge}`)
+      yield* until(stale(400), ([status]) => status === 200)
+
+      yield* network.isolate(follower.id)
+
+      yield* until(stale(400), ([status]) => status === 421)
+      assert.strictEqual((yield* stale(600_000))[0], 200)
+    }))
+
   it.live("every node tells a watcher where all the others are", () =>
     Effect.gen(function*() {
       const { followers, leader } = yield* start
