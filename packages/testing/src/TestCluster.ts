@@ -180,20 +180,20 @@ const scenario = <Self, Service, State, Action, Result>(
     const history = yield* History.make<Action, Result>()
     const { answers, once } = clientOf(subject, arena, history)
     const counts: Record<string, number> = {}
-    let unsafe: string | undefined
+    const found: { fault?: string } = {}
 
     yield* Effect.forEach(ids, arena.start)
     const watch = Effect.forever(Effect.andThen(
       Effect.sleep(10),
-      Effect.map(arena.inspect(), (found) => {
-        unsafe ??= found
+      Effect.map(arena.inspect(), (fault) => {
+        if (fault !== undefined) found.fault ??= fault
       })
     ))
     const watching = yield* Effect.forkChild(watch)
     const names = Array.from({ length: clients }, (_, place) => `client ${place + 1}`)
     const working = yield* Effect.forEach(names, (name) => Effect.forkChild(Effect.forever(once(name))))
     const selected = yield* Nemesis.selection(kinds)
-    for (let count = 0; count < faults && unsafe === undefined; count++) {
+    for (let count = 0; count < faults && found.fault === undefined; count++) {
       yield* Effect.sleep(yield* Random.nextIntBetween(50, 800))
       const name = yield* Nemesis.strike(selected, arena)
       if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1
@@ -202,8 +202,8 @@ const scenario = <Self, Service, State, Action, Result>(
     yield* Fiber.interruptAll(working)
     yield* arena.network.heal
     yield* Effect.forEach(ids, arena.start)
-    const stuck = unsafe === undefined ? yield* recover(arena, answers) : undefined
-    unsafe ??= yield* arena.inspect()
+    const stuck = found.fault === undefined ? yield* recover(arena, answers) : undefined
+    const unsafe = found.fault ?? (yield* arena.inspect())
     yield* Fiber.interrupt(watching)
     const outcome: Outcome<Action, Result> = {
       unsafe,

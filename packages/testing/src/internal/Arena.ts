@@ -11,8 +11,8 @@ import * as MemoryStorage from "effect-raft/MemoryStorage"
 import * as Raft from "effect-raft/Raft"
 import * as RaftConfig from "effect-raft/RaftConfig"
 import type { NodeLayer } from "effect-raft/Replicated"
-import { Storage } from "effect-raft/Storage"
-import { Transport } from "effect-raft/Transport"
+import type { Storage } from "effect-raft/Storage"
+import type { Transport } from "effect-raft/Transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -122,7 +122,8 @@ export class Arena<Self> {
 
   /** Looks at every node. Says what must not be, if it is. */
   readonly inspect = Effect.fnUntraced({ self: this }, function*() {
-    for (const { id, raft } of [...this.nodes.values()]) {
+    const running = [...this.nodes.values()]
+    for (const { id, raft } of running) {
       const { commit, role, stopped, term } = yield* raft.status
       if (stopped !== undefined) return `${id} has stopped itself: ${stopped.message}`
       if (role === "leader") {
