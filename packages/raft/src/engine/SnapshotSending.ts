@@ -1,5 +1,5 @@
 /**
- * Sending a snapshot to a member that lacks what the log no longer holds (§5.3).
+ * Sending a snapshot to a member that lacks what the log no longer holds (§5.1, figure 5.3).
  *
  * It goes in chunks, several of them ahead of their answers, as many bytes as a window holds. The member says how much
  * it has without a gap, and how much of that is on its disk. The window moves with the disk; a gap shows that something
