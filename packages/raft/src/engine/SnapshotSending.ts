@@ -91,7 +91,7 @@ const follow = (
   const isStored = reply.stored > sending.stored
   const moved = isStored ? { ...sending, stored: reply.stored, movedAt: now } : sending
   if (reply.received > received) {
-    const next = Math.max(isProbing ? 0 : sending.next, reply.received)
+    const next = Math.max(sending.next, reply.received)
     return { sending: { ...moved, received: reply.received, next, isProbing: false }, waiting: false }
   }
   // It was asked after the last chunk was sent, so all that was sent before has arrived by now, or never will.

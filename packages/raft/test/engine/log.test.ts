@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chance, Describe, Log } from "effect-raft/engine"
+import { Chance, Describe, Log, Sizes } from "effect-raft/engine"
 import { log } from "../Nodes.ts"
 
 const terms = (picture: Log.Log): ReadonlyArray<Log.Run | number | string> =>
@@ -132,6 +132,19 @@ describe("a log", () => {
     ])
     assert.deepStrictEqual(Log.lastPosition(at(5)), { index: 5, term: 3 })
     assert.deepStrictEqual([at(5).runs, at(0).runs], [[], whole.runs])
+  })
+
+  it("keeps count of the bytes of what stays, and of nothing else", () => {
+    const grown = [0, 10, 20].reduce(
+      (current, last) => Log.append(current, last === 0 ? [{ start: 1, term: 1 }] : [], last + 10, [], 100_000),
+      Log.empty()
+    )
+    const begun = Log.beginAt(grown, Log.boundaryAt(grown, 15) ?? grown.boundary)
+    const cut = Log.truncateAfter(grown, 15)
+
+    assert.strictEqual(Sizes.between(begun.sizes, 15, 30), 150_000)
+    assert.strictEqual(Sizes.between(begun.sizes, 0, 15), 0)
+    assert.strictEqual(Sizes.between(Log.append(cut, [], 20, [], 7).sizes, 0, 20), 150_007)
   })
 
   it("is nothing but its boundary when that lies past its end", () => {
