@@ -178,3 +178,25 @@ describe("§4.3 Arbitrary configuration changes using joint consensus", () => {
     assert.deepStrictEqual([members(after), after.log.last], ["n1,n4,n5", 3])
   })
 })
+
+describe("§4.2.4 Availability argument", () => {
+  it("a change that is half done is finished by whoever leads next", () => {
+    const joint = { ...Nodes.membership(["n1", "n2"]), outgoing: ["n1", "n2", "n3"] }
+    const message = { ...append("n3", 1, [0, 0], [1, 1]), memberships: [{ index: 2, membership: joint }] }
+    const [held] = flushed(hear(node({ term: 1 }), message, 1)[0])
+    const standing = flushed(Nodes.standing({ ...held, now: 5000 }))[0]
+    const [elected] = hear(standing, Nodes.granted("n2", standing.term))
+    const after = agreed(elected, "n2")
+
+    assert.deepStrictEqual([members(elected), members(after)], ["n1,n2,n3 & n1,n2", "n1,n2"])
+  })
+
+  it("a server that is removed and stands for election does not disturb those who hear a leader", () => {
+    const [following] = hear(node({ terms: [1], voters: ["n1", "n2"] }), append("n2", 1, [1, 1]))
+    const question = { _tag: "RequestPreVote", from: "n3", term: 1, last: { index: 9, term: 1 }, round: 7 } as const
+    const [after, outputs] = hear(following, question)
+
+    assert.deepStrictEqual([after.term, after.leader], [1, "n2"])
+    assert.deepStrictEqual(told(outputs), ["→ n3 PreVoteReply refused"])
+  })
+})

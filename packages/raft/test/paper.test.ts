@@ -121,6 +121,13 @@ describe("§3.4 Leader election", () => {
     ])
   })
 
+  it("a candidate of an older term gets no vote, and is told the term", () => {
+    const [after, outputs] = hear(node({ term: 3 }), requestVote("n2", 2, 9, 2))
+
+    assert.deepStrictEqual([after.term, after.votedFor], [3, undefined])
+    assert.deepStrictEqual(messages(outputs), [{ _tag: "VoteReply", from: "n1", term: 3, granted: false }])
+  })
+
   it("a leader with nothing to say speaks once per heartbeat interval", () => {
     const leader = leading()
     const [early, silence] = timer(leader, leader.now + 74)
@@ -150,6 +157,23 @@ describe("§3.5 Log replication", () => {
     assert.strictEqual(after.commit, 1)
     assert.include(told(outputs), "→ n2 AppendEntries previous=1@1 commit=1 round=1")
     assert.include(told(outputs), "apply 1")
+  })
+
+  it("a leader that is refused goes back to where the logs agree, and sends from there", () => {
+    const refused = { _tag: "AppendReply", from: "n2", term: 3, sequence: 1, accepted: false } as const
+    const leader = leading({ terms: [1, 1, 2, 2], term: 2 })
+    const [, outputs] = hear(leader, { ...refused, match: 4, last: 3, runs: [{ start: 1, term: 1 }] })
+
+    assert.include(told(outputs), "→ n2 AppendEntries previous=2@1 entries=3-4@2 5@3 commit=0 round=1")
+  })
+
+  it("a leader that is not answered asks again at each heartbeat, and then sends what was lost", () => {
+    const leader = leading()
+    const [beating, question] = timer(leader, leader.now + 75)
+    const [, outputs] = hear(beating, accepted("n2", 1, 0, 2))
+
+    assert.include(told(question), "→ n2 AppendEntries previous=0@0 commit=0 round=2")
+    assert.include(told(outputs), "→ n2 AppendEntries previous=0@0 entries=1@1 commit=0 round=2")
   })
 
   it("entries are applied in order, each once", () => {
@@ -262,6 +286,28 @@ describe("§3.8 Persisted state and server restarts", () => {
   })
 })
 
+describe("§4.4 System integration", () => {
+  it("a cluster begins with one server whose configuration names it alone, and others start empty and wait", () => {
+    const { settings } = node()
+    const founder = { id: "n1", settings, seed: 1, now: 0, bootstrap: Nodes.membership(["n1"]) }
+    const [alone] = flushed(timer(Engine.start(founder)[0])[0])
+    const [empty] = timer(Engine.start({ id: "n2", settings, seed: 1, now: 0 })[0])
+
+    assert.strictEqual(alone.role._tag, "Leader")
+    assert.strictEqual(empty.role._tag, "Follower")
+  })
+
+  it("a server that is added learns of the configuration from the log, and is then like any other", () => {
+    const empty = Engine.start({ id: "n2", settings: node().settings, seed: 1, now: 0 })[0]
+    const two = { ...Nodes.membership(["n1", "n2"]), outgoing: ["n1"] }
+    const joining = { ...append("n1", 1, [0, 0], [1, 1]), memberships: [{ index: 2, membership: two }] }
+    const [after] = hear(empty, joining, 1)
+
+    assert.strictEqual(Describe.members(Log.membership(after.log)), "n1 & n1,n2")
+    assert.strictEqual(timer(after)[0].role._tag, "PreCandidate")
+  })
+})
+
 describe("§4.2.3 Disruptive servers", () => {
   it("who hears a leader does not hear a candidate, however new its term", () => {
     const [following] = hear(node({ term: 1 }), append("n2", 1, [0, 0]))
@@ -278,6 +324,14 @@ describe("§6.2 Routing requests to the leader", () => {
     const [after] = timer(still, leader.now + 500)
 
     assert.deepStrictEqual([still.role._tag, after.role._tag, after.term], ["Leader", "Follower", leader.term])
+  })
+
+  it("a server that does not lead takes no commands, and knows who does", () => {
+    const [following] = hear(node({ term: 1 }), append("n2", 1, [0, 0]))
+    const [, outputs] = step(following, { _tag: "Propose", now: 0, batch: 7, count: 1 })
+
+    assert.deepStrictEqual(told(outputs), ["refused #7: NotLeader"])
+    assert.strictEqual(following.leader, "n2")
   })
 })
 
@@ -301,6 +355,66 @@ describe("§6.4 Processing read-only queries more efficiently", () => {
 
     assert.notInclude(told(nothing).join("\n"), "read #9")
     assert.include(told(outputs), "read #9 may be answered at 3")
+  })
+
+  it("one round confirms all reads that came before it", () => {
+    const [committed] = hear(leading(), accepted("n2", 1, 1))
+    const reads = [7, 8, 9].map((read) => ({ _tag: "Read", now: committed.now, read, isLease: false }) as const)
+    const [asked, questions] = Engine.stepAll(committed, reads)
+    const [, outputs] = hear(asked, accepted("n2", 1, 1, 4))
+
+    assert.strictEqual(messages(questions).length, 2)
+    assert.deepStrictEqual(told(outputs).map((line) => line.slice(0, 7)), ["read #7", "read #8", "read #9"])
+  })
+
+  it("a follower asks the leader where to read, and answers once it has applied that", () => {
+    const [following] = hear(node({ terms: [1] }), append("n2", 1, [1, 1], [], 1))
+    const [asked, question] = step(following, { _tag: "Read", now: 0, read: 9, isLease: false })
+    const [request] = messages(question)
+    const round = request?._tag === "RequestRead" ? request.round : 0
+    const [, outputs] = hear(asked, { _tag: "ReadReply", from: "n2", term: 1, read: 9, round, index: 4 })
+
+    assert.deepStrictEqual(told(question), ["→ n2 RequestRead #9"])
+    assert.deepStrictEqual(told(outputs), ["read #9 may be answered at 4"])
+  })
+
+  it("and the leader confirms that it leads before it tells", () => {
+    const [committed] = hear(leading(), accepted("n2", 1, 1))
+    const request = { _tag: "RequestRead", from: "n3", term: 1, read: 5, round: 7, isLease: false } as const
+    const [asked, nothing] = hear(committed, request)
+    const [, outputs] = hear(asked, accepted("n2", 1, 1, 2))
+
+    assert.notInclude(told(nothing).join("\n"), "ReadReply")
+    assert.include(told(outputs), "→ n3 ReadReply #5 at 1")
+  })
+})
+
+describe("§6.4.1 Using clocks to reduce messaging for read-only queries", () => {
+  const read = (state: State.State) => {
+    const [, outputs] = step(state, { _tag: "Read", now: state.now, read: 9, isLease: true })
+    return told(outputs).filter((line) => line.startsWith("read"))
+  }
+  const [leader] = hear(leading(), accepted("n2", 1, 1))
+
+  it("a leader extends its lease from when it sent what a majority has acknowledged", () => {
+    const [beating] = timer(leader, leader.now + 75)
+    const [late] = hear({ ...beating, now: beating.now + 100 }, accepted("n2", 1, 1, 2))
+
+    assert.deepStrictEqual(read(late), [`read #9 may be answered at 1 until ${beating.now + 450}`])
+  })
+
+  it("the lease is shorter than an election timeout by what clocks may drift apart", () => {
+    const [exact] = hear(leading({ settings: { maxClockDrift: 20 } }), accepted("n2", 1, 1))
+
+    assert.strictEqual(read({ ...exact, now: exact.now + 399 }).length, 1)
+    assert.deepStrictEqual(read({ ...exact, now: exact.now + 400 }), [])
+  })
+
+  it("a leader that hands over leadership expires its lease", () => {
+    const wish = { _tag: "TransferLeadership", now: leader.now, request: 5, to: "n2", deadline: 9e9 } as const
+
+    assert.strictEqual(read(leader).length, 1)
+    assert.deepStrictEqual(read(step(leader, wish)[0]), [])
   })
 })
 

@@ -83,7 +83,7 @@ export interface AppendReply extends Header {
 
 /**
  * A leader whose log no longer reaches back to what a follower lacks sends the snapshot that stands for it, in chunks
- * (§5.3). Without bytes it is a heartbeat, which asks how far the follower has got. The bytes travel beside it.
+ * (§5.1, figure 5.3). Without bytes it is a heartbeat, which asks how far the follower has got. The bytes travel beside it.
  */
 export interface InstallSnapshot extends Header {
   readonly _tag: "InstallSnapshot"

@@ -1,5 +1,5 @@
 /**
- * Receiving a snapshot from the leader, and putting it in the place of the log (§5.3).
+ * Receiving a snapshot from the leader, and putting it in the place of the log (§5.1, figure 5.3).
  *
  * Chunks are taken in order, each right after the one before, and go to the disk in the one queue of writes. With the
  * last one the snapshot replaces the log, in the same write: all of the log, for what is not committed in it stands on

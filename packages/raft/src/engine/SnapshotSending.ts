@@ -1,5 +1,5 @@
 /**
- * Sending a snapshot to a member that lacks what the log no longer holds (§5.3).
+ * Sending a snapshot to a member that lacks what the log no longer holds (§5.1, figure 5.3).
  *
  * It goes in chunks, several of them ahead of their answers, as many bytes as a window holds. The member says how much
  * it has without a gap, and how much of that is on its disk. The window moves with the disk; a gap shows that something
@@ -91,7 +91,7 @@ const follow = (
   const isStored = reply.stored > sending.stored
   const moved = isStored ? { ...sending, stored: reply.stored, movedAt: now } : sending
   if (reply.received > received) {
-    const next = Math.max(isProbing ? 0 : sending.next, reply.received)
+    const next = Math.max(sending.next, reply.received)
     return { sending: { ...moved, received: reply.received, next, isProbing: false }, waiting: false }
   }
   // It was asked after the last chunk was sent, so all that was sent before has arrived by now, or never will.

@@ -1,6 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Describe, Log, type Output, type State } from "effect-raft/engine"
-import { accepted, append, described, flushed, hear, leading, node, type Options, step, timer, told } from "../Nodes.ts"
+import {
+  accepted,
+  append,
+  described,
+  flushed,
+  got,
+  hear,
+  leading,
+  node,
+  type Options,
+  step,
+  timer,
+  told
+} from "../Nodes.ts"
 
 const terms = (count: number): ReadonlyArray<number> => Array.from({ length: count }, () => 1)
 
@@ -246,6 +259,16 @@ describe("while a leader sends a snapshot", () => {
   it("another does not wait for a member that is not heard", () => {
     const [, outputs] = hear({ ...busy[0], now: busy[0].now + 500 }, accepted("n2", 2, 9))
 
+    assert.deepStrictEqual(tells(outputs, "take"), ["take a snapshot at 9"])
+  })
+
+  it("another waits on when more of it was on the member's disk meanwhile", () => {
+    const [asked] = hear({ ...busy[0], now: busy[0].now + 1000 }, got("n3", 2, 7, 0))
+    const [moved] = hear(asked, got("n3", 2, 7, 50))
+    const [waiting, nothing] = hear({ ...moved, now: busy[0].now + 2999 }, got("n3", 2, 7, 50))
+    const [, outputs] = hear({ ...waiting, now: busy[0].now + 3000 }, accepted("n2", 2, 9))
+
+    assert.deepStrictEqual(tells(nothing, "take"), [])
     assert.deepStrictEqual(tells(outputs, "take"), ["take a snapshot at 9"])
   })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chance, Describe, Log } from "effect-raft/engine"
+import { Chance, Describe, Log, Sizes } from "effect-raft/engine"
 import { log } from "../Nodes.ts"
 
 const terms = (picture: Log.Log): ReadonlyArray<Log.Run | number | string> =>
@@ -116,5 +116,101 @@ describe("a log", () => {
         `${Describe.runs(own.runs, length)} and ${Describe.runs(other.runs, otherLength)}`
       )
     }
+  })
+
+  it("begins after a place: what is before it is gone, and that place still known", () => {
+    const whole = log([1, 1, 2, 2, 3])
+    const at = (index: number) => Log.beginAt(whole, Log.boundaryAt(whole, index) ?? whole.boundary)
+
+    assert.deepStrictEqual(at(3).runs, [{ start: 4, term: 2 }, { start: 5, term: 3 }])
+    assert.deepStrictEqual(Array.from({ length: 5 }, (_, place) => Log.termAt(at(3), place + 1)), [
+      "compacted",
+      "compacted",
+      2,
+      2,
+      3
+    ])
+    assert.deepStrictEqual(Log.lastPosition(at(5)), { index: 5, term: 3 })
+    assert.deepStrictEqual([at(5).runs, at(0).runs], [[], whole.runs])
+  })
+
+  it("keeps count of the bytes of what stays, and of nothing else", () => {
+    const grown = [0, 10, 20].reduce(
+      (current, last) => Log.append(current, last === 0 ? [{ start: 1, term: 1 }] : [], last + 10, [], 100_000),
+      Log.empty()
+    )
+    const begun = Log.beginAt(grown, Log.boundaryAt(grown, 15) ?? grown.boundary)
+    const cut = Log.truncateAfter(grown, 15)
+
+    assert.strictEqual(Sizes.between(begun.sizes, 15, 30), 150_000)
+    assert.strictEqual(Sizes.between(begun.sizes, 0, 15), 0)
+    assert.deepStrictEqual([Sizes.between(cut.sizes, 0, 15), Sizes.between(cut.sizes, 15, 30)], [150_000, 0])
+  })
+
+  it("is nothing but its boundary when that lies past its end", () => {
+    const { boundary } = Log.empty()
+    const replaced = Log.beginAt(log([1, 1]), { ...boundary, index: 9, term: 4 })
+
+    assert.deepStrictEqual([replaced.last, replaced.runs, Log.lastPosition(replaced)], [9, [], { index: 9, term: 4 }])
+  })
+
+  it("keeps the memberships after its boundary, and has the one before in it", () => {
+    const founding = Log.empty().boundary.membership
+    const entry = (index: number) => ({ index, membership: { ...founding, voters: [`n${index}`] } })
+    const written = Log.append(Log.empty(), [{ start: 1, term: 1 }], 6, [entry(1), entry(3), entry(5)])
+    const boundary = Log.boundaryAt(written, 4)
+    const begun = Log.beginAt(written, boundary ?? written.boundary)
+
+    assert.deepStrictEqual(boundary, { index: 4, term: 1, membership: entry(3).membership })
+    assert.deepStrictEqual(begun.memberships, [entry(5)])
+    assert.deepStrictEqual([4, 5, 6].map((index) => Log.membershipAt(begun, index).voters.join()), ["n3", "n5", "n5"])
+    assert.deepStrictEqual(Log.previousMembership(begun).voters, ["n3"])
+    assert.strictEqual(Log.membershipIndex(Log.truncateAfter(begun, 4)), 4)
+  })
+
+  it("cannot begin where it no longer tells, nor where it does not tell yet", () => {
+    const whole = log([1, 1, 2])
+    const begun = Log.beginAt(whole, Log.boundaryAt(whole, 2) ?? whole.boundary)
+
+    assert.deepStrictEqual([1, 2, 3, 4].map((index) => Log.boundaryAt(begun, index)?.term), [
+      undefined,
+      1,
+      2,
+      undefined
+    ])
+  })
+
+  it("tells the bytes of one snapshot from those of another", () => {
+    const one = { ...Log.noSnapshot(), index: 5, term: 2, size: 10, checksum: 7 }
+
+    assert.isTrue(Log.isSameSnapshot(one, structuredClone(one)))
+    for (const fields of [{ index: 6 }, { term: 1 }, { size: 11 }, { checksum: 8 }]) {
+      assert.isFalse(Log.isSameSnapshot(one, { ...one, ...fields }))
+    }
+  })
+
+  it("finds where it agrees with another, or that this is further back than it reaches, in 2,000 random pairs", () => {
+    let seed = 7
+    let below = 0
+    for (let round = 0; round < 2000; round++) {
+      const [length, a] = Chance.between(seed, 1, 30)
+      const [otherLength, b] = Chance.between(a, 1, 30)
+      const [mine, c] = randomTerms(b, length)
+      const [theirs, d] = randomTerms(c, otherLength)
+      const [at, e] = Chance.between(d, 1, length + 1)
+      seed = e
+      const whole = log(mine)
+      const own = Log.beginAt(whole, Log.boundaryAt(whole, at) ?? whole.boundary)
+      const { last, runs } = Log.hint(log(theirs), otherLength)
+      const agreed = Math.max(0, ...mine.map((term, place) => (theirs[place] === term ? place + 1 : 0)))
+      const found = Log.agreement(own, last, runs)
+
+      const pair = `${mine.join("")} from ${at} and ${theirs.join("")}`
+      if (agreed >= at) assert.strictEqual(found, agreed, pair)
+      else assert.isBelow(found, at, pair)
+      if (agreed < at) below++
+    }
+    assert.isAbove(below, 200)
+    assert.isBelow(below, 1800)
   })
 })

@@ -132,3 +132,39 @@ describe("a membership", () => {
     assert.isTrue(Membership.isSoleVoter(Membership.leave(leaving), "n1"))
   })
 })
+
+describe("what is written down of disks", () => {
+  const known: Membership.Member = { ...member("n1"), incarnation: 11, metadata: { zone: "a" }, priority: 2 }
+  const before = Membership.make([known, member("n2"), member("n3")])
+  const after = Membership.record(before, (id) => (id === "n3" ? undefined : 22))
+
+  it("is added where nothing was, and is not replaced", () => {
+    assert.deepStrictEqual(after.members.map(({ incarnation }) => incarnation), [11, 22, undefined])
+    assert.deepStrictEqual({ ...after, members: [] }, { ...before, members: [] })
+  })
+
+  it("is told from every other change, by value", () => {
+    const change = (fields: Partial<Membership.Member>) => ({
+      ...after,
+      members: after.members.map((each) => (each.id === "n1" ? { ...each, ...fields } : each))
+    })
+    const others: ReadonlyArray<Membership.Membership> = [
+      change({ address: "elsewhere:1" }),
+      change({ incarnation: 12 }),
+      change({ priority: 3 }),
+      change({ isWitness: true }),
+      change({ metadata: { zone: "b" } }),
+      change({ metadata: { zone: "a", rack: "1" } }),
+      change({ id: "n9" }),
+      { ...after, members: after.members.slice(1) },
+      { ...after, voters: ["n1", "n2"] },
+      { ...after, promoting: ["n3"] },
+      { ...after, outgoing: ["n1"] }
+    ]
+
+    assert.isTrue(Membership.isRecorded(before, after))
+    assert.isTrue(Membership.isRecorded(before, structuredClone(after)))
+    for (const other of others) assert.isFalse(Membership.isRecorded(before, other))
+    assert.isFalse(Membership.isRecorded({ ...before, outgoing: ["n1"] }, after))
+  })
+})

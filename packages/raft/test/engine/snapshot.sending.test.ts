@@ -223,9 +223,13 @@ describe("while a snapshot is on its way", () => {
   })
 
   it("an old refusal does not end it either, nor entries that were not sent", () => {
-    const [refusing] = hear(sending, refused("n2", 1, 3))
+    // As far as its refusal showed, its log could agree up to entry 2.
+    const [asked] = hear(leads(), { ...refused("n2", 3), runs: [{ start: 3, term: 1 }] })
+    const [sending] = hear(asked, has(0))
+    const [refusing] = hear(sending, refused("n2", 1, 2))
     const [unsent] = step(sending, { _tag: "Unsent", now: sending.now, to: "n2", from: 1 })
 
+    assert.strictEqual(progressOf(sending).next, 3)
     assert.deepStrictEqual(progressOf(refusing), progressOf(sending))
     assert.deepStrictEqual(progressOf(unsent), progressOf(sending))
   })
