@@ -92,13 +92,13 @@ export class Circle {
     return isConnected ? { session: this.#options.session, to: known.session } : undefined
   }
 
-  /** Whether a body comes from the present stay of a node that is known, and is meant for ours. */
-  hears(from: string, body: Body): boolean {
+  /** The sender's disk, if a body comes from the present stay of a node that is known, and is meant for ours. */
+  hears(from: string, body: Body): number | undefined {
     const address = Option.getOrUndefined(decodeAddress(body))
     const known = this.#known.get(from)
-    if (address === undefined || known === undefined) return false
-    if (address.session !== known.session || address.to !== this.#options.session) return false
+    if (address === undefined || known === undefined) return undefined
+    if (address.session !== known.session || address.to !== this.#options.session) return undefined
     this.#known.set(from, { ...known, knowsUs: true, heardAt: this.#options.now() })
-    return true
+    return known.incarnation
   }
 }

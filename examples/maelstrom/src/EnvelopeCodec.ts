@@ -8,6 +8,7 @@
 import { Option, Schema } from "effect"
 import { Message } from "effect-raft/engine"
 import { type Entries, isWellFormed, memberships } from "effect-raft/Entries"
+import * as MembershipCodec from "effect-raft/MembershipCodec"
 import type { Envelope } from "effect-raft/Transport"
 import type { Body } from "./Message.ts"
 import { Count, RaftMessage } from "./RaftMessage.ts"
@@ -15,23 +16,46 @@ import { Count, RaftMessage } from "./RaftMessage.ts"
 /** Where each entry ends, and the entries one after the other. */
 const Carried = Schema.Struct({ ends: Schema.Array(Count), bytes: Schema.Uint8ArrayFromBase64 })
 
-const Fields = Schema.Struct({ message: RaftMessage, entries: Schema.optionalKey(Carried) })
+const Fields = Schema.Struct({
+  message: RaftMessage,
+  entries: Schema.optionalKey(Carried),
+  chunk: Schema.optionalKey(Schema.Uint8ArrayFromBase64)
+})
 
 const encodeFields = Schema.encodeSync(Fields)
 const decodeFields = Schema.decodeUnknownOption(Fields)
 
-export const encode = ({ entries, message }: Envelope): Body =>
-  encodeFields(
-    entries === undefined ? { message } : { message, entries: { ends: entries.ends, bytes: entries.bytes } }
-  )
+export const encode = ({ chunk, entries, message }: Envelope): Body =>
+  encodeFields({
+    message: message._tag === "InstallSnapshot"
+      ? {
+        ...message,
+        snapshot: { ...message.snapshot, membership: MembershipCodec.encode(message.snapshot.membership) }
+      }
+      : message,
+    ...(entries && { entries: { ends: entries.ends, bytes: entries.bytes } }),
+    ...(chunk && { chunk })
+  })
 
 /** The envelope in a body, or undefined when it is not to be believed. */
 export const decode = (body: Body): Envelope | undefined => {
   const fields = Option.getOrUndefined(decodeFields(body))
   if (fields === undefined) return undefined
-  const { entries, message } = fields
+  const { chunk, entries, message } = fields
+  if (message._tag === "InstallSnapshot") return entries === undefined ? withChunk(message, chunk) : undefined
+  if (chunk !== undefined) return undefined
   if (message._tag === "AppendEntries") return withEntries(message, entries ?? { ends: [], bytes: new Uint8Array() })
   return entries === undefined ? { message, entries } : undefined
+}
+
+const withChunk = (
+  message: Extract<RaftMessage, { readonly _tag: "InstallSnapshot" }>,
+  chunk: Uint8Array | undefined
+): Envelope | undefined => {
+  const membership = MembershipCodec.decode(message.snapshot.membership)
+  if (membership === undefined || (chunk?.length ?? 0) !== message.length) return undefined
+  const complete = { ...message, snapshot: { ...message.snapshot, membership } }
+  return Message.isConsistent(complete) ? { message: complete, entries: undefined, chunk } : undefined
 }
 
 const withEntries = (

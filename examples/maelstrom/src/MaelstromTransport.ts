@@ -6,7 +6,14 @@
  * is Maelstrom's affair; nothing here waits for it.
  */
 import { Clock, Effect, Layer, Random } from "effect"
-import { AddressInUse, type Connection, type Envelope, type Self, Transport, TransportError } from "effect-raft/Transport"
+import {
+  AddressInUse,
+  type Connection,
+  type Envelope,
+  type Self,
+  Transport,
+  TransportError
+} from "effect-raft/Transport"
 import { Circle } from "./Circle.ts"
 import * as EnvelopeCodec from "./EnvelopeCodec.ts"
 import type { Message } from "./Message.ts"
@@ -43,7 +50,7 @@ export const make = (network: Network["Service"], options: Options = defaults): 
           isTaken = false
         })
     )
-  const join = Effect.fnUntraced(function*(self: Self, receive: (envelope: Envelope) => void) {
+  const join = Effect.fnUntraced(function*(self: Self, receive: (envelope: Envelope, incarnation: number) => void) {
     yield* take(self)
     const clock = yield* Clock.Clock
     const circle = new Circle(self, {
@@ -106,10 +113,11 @@ class Seat {
     if (answer !== undefined) this.#sendHello(src, answer)
   }
 
-  onRaft({ body, src }: Message, receive: (envelope: Envelope) => void): void {
-    if (!this.#circle.hears(src, body)) return
+  onRaft({ body, src }: Message, receive: (envelope: Envelope, incarnation: number) => void): void {
+    const incarnation = this.#circle.hears(src, body)
+    if (incarnation === undefined) return
     const envelope = EnvelopeCodec.decode(body)
-    if (envelope !== undefined && envelope.message.from === src) receive(envelope)
+    if (envelope !== undefined && envelope.message.from === src) receive(envelope, incarnation)
   }
 
   send(to: string, envelope: Envelope): boolean {

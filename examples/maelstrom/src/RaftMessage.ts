@@ -65,6 +65,35 @@ export const RaftMessage = Schema.Union([
     last: Count,
     runs: Schema.Array(Run)
   }).check(haveRisen, areInTheLog),
-  Schema.TaggedStruct("TimeoutNow", { ...header, last: Position }).check(isOfItsTime)
+  Schema.TaggedStruct("TimeoutNow", { ...header, last: Position }).check(isOfItsTime),
+  Schema.TaggedStruct("InstallSnapshot", {
+    ...header,
+    snapshot: Schema.Struct({
+      term: Count,
+      index: Count,
+      /** As the payload of an entry would be. */
+      membership: Schema.Uint8ArrayFromBase64,
+      size: Count,
+      checksum: Count
+    }),
+    offset: Count,
+    length: Count,
+    sequence: Count
+  }),
+  Schema.TaggedStruct("SnapshotReply", {
+    ...header,
+    sequence: Count,
+    offset: Count,
+    index: Count,
+    received: Count,
+    stored: Count
+  }),
+  Schema.TaggedStruct("RequestRead", { ...header, read: Count, round: Count, isLease: Schema.Boolean }),
+  Schema.TaggedStruct("ReadReply", { ...header, read: Count, round: Count, index: Count }),
+  Schema.TaggedStruct("Disowned", {
+    ...header,
+    reason: Schema.Literals(["Incarnation", "Epoch"]),
+    incarnation: Schema.UndefinedOr(Count)
+  })
 ])
 export type RaftMessage = typeof RaftMessage.Type
