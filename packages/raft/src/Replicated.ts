@@ -154,9 +154,13 @@ export type Handlers<D extends Definition> =
  * @category models
  * @since 0.1.0
  */
-export type NodeLayer<Self> = (
-  options: Raft.Options
-) => Layer.Layer<Self | Raft.Raft, StorageError | TransportError | MembershipError, Storage | Transport>
+export interface NodeLayer<Self> {
+  (
+    options: Raft.Options
+  ): Layer.Layer<Self | Raft.Raft, StorageError | TransportError | MembershipError, Storage | Transport>
+  /** The state machine that each of these nodes has, made anew each time: for tests of it alone. */
+  readonly machine: Effect.Effect<StateMachine.StateMachine["Service"]>
+}
 
 /**
  * A replicated service: its key, and how to make nodes that run it.
@@ -169,6 +173,11 @@ export interface ServiceClass<Self, Id extends string, D extends Definition>
 {
   /** Nodes that begin with `initial` and do what `handlers` say. Both must be the same on every node, always. */
   readonly toLayer: (initial: D["state"]["Type"], handlers: Handlers<D>) => NodeLayer<Self>
+  /** The bytes of a command as they are in the log: for tests, and for whoever reads a log. */
+  readonly encodeCommand: <T extends keyof D["commands"] & string>(
+    tag: T,
+    payload: PayloadOf<D["commands"][T]>
+  ) => Uint8Array
 }
 
 /**
@@ -205,13 +214,17 @@ export const Service = <Self>() =>
 ): ServiceClass<Self, Id, D> => {
   const codecs = Codecs.make(definition)
   const key = Context.Service<Self, Client<D>>()(id)
-  const toLayer = (initial: D["state"]["Type"], handlers: Handlers<D>): NodeLayer<Self> => (options) => {
-    // One state machine for each node, also when several nodes are built together.
-    const machine = Layer.sync(StateMachine.StateMachine, () => Machine.make(codecs, initial, handlers))
-    const client = Layer.effect(key, Effect.map(Raft.Raft, (raft) => makeClient<D>(definition, codecs, raft)))
-    return client.pipe(Layer.provideMerge(Raft.layer(options)), Layer.provide(machine))
+  const toLayer = (initial: D["state"]["Type"], handlers: Handlers<D>): NodeLayer<Self> => {
+    const machine = Effect.sync(() => Machine.make(codecs, initial, handlers))
+    const node = (options: Raft.Options) => {
+      const client = Layer.effect(key, Effect.map(Raft.Raft, (raft) => makeClient<D>(definition, codecs, raft)))
+      // One state machine for each node, also when several nodes are built together.
+      const own = Layer.effect(StateMachine.StateMachine, machine)
+      return client.pipe(Layer.provideMerge(Raft.layer(options)), Layer.provide(own))
+    }
+    return Object.assign(node, { machine })
   }
-  return Object.assign(key, { toLayer })
+  return Object.assign(key, { toLayer, encodeCommand: codecs.encodeCommand })
 }
 
 type Operate = (payload?: unknown, options?: QueryOptions) => Effect.Effect<unknown, RequestError>
