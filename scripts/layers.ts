@@ -19,7 +19,8 @@ const packages: Readonly<Record<string, ReadonlyArray<string>>> = {
     "@effect-raft/storage",
     "@effect-raft/transport",
     "@effect-raft/recipes",
-    "@effect-raft/cli"
+    "@effect-raft/cli",
+    "@effect-raft/testing"
   ],
   "packages/cli": [
     "node:",
