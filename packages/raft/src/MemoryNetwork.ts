@@ -142,7 +142,7 @@ export const layerTransport: Layer.Layer<Transport, never, MemoryNetwork> = Laye
 const join = Effect.fnUntraced(function*(
   network: Network,
   self: Self,
-  receive: (envelope: Envelope) => void
+  receive: (envelope: Envelope, incarnation: number) => void
 ): Effect.fn.Return<Connection, TransportError, Scope.Scope> {
   const inbox = yield* Queue.unbounded<Arrival>()
   const later = yield* FiberSet.makeRuntime<never, void, never>()
@@ -152,9 +152,9 @@ const join = Effect.fnUntraced(function*(
     () => Effect.sync(() => network.leave(node))
   )
   const deliver = (arrivals: ReadonlyArray<Arrival>) => {
-    for (const { envelope, from } of arrivals) {
+    for (const { envelope, from, incarnation } of arrivals) {
       node.arrived(from)
-      if (node.present && network.passes(from, self.node)) receive(envelope)
+      if (node.present && network.passes(from, self.node)) receive(envelope, incarnation)
     }
   }
   yield* Effect.forkScoped(Effect.forever(Effect.map(Queue.takeAll(inbox), deliver)))
@@ -175,6 +175,7 @@ const nameTaken = ({ cluster, node }: Self) =>
 /** A message that has come as far as its receiver's door. */
 interface Arrival {
   readonly from: NodeId
+  readonly incarnation: number
   readonly envelope: Envelope
 }
 
@@ -294,7 +295,9 @@ class Network {
     if (receiver === undefined || (receiver.inFlight.get(from) ?? 0) >= this.options.maxInFlight) return false
     if (this.happens(this.options.loss) || !this.passes(from, to)) return true
     const copies = this.happens(this.options.duplication) ? 2 : 1
-    for (let copy = 0; copy < copies; copy++) this.dispatch(receiver, { from, envelope })
+    for (let copy = 0; copy < copies; copy++) {
+      this.dispatch(receiver, { from, incarnation: sender.self.incarnation, envelope })
+    }
     return true
   }
 

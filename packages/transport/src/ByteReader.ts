@@ -67,6 +67,12 @@ export class ByteReader {
     return this.#utf8(length)
   }
 
+  /** The next `length` bytes: a view, not a copy. */
+  raw(length: number): Buffer {
+    const start = this.#take(length)
+    return this.bytes.subarray(start, start + length)
+  }
+
   /** All that has not been read: a view, not a copy. */
   rest(): Buffer {
     return this.bytes.subarray(this.#take(this.remaining))

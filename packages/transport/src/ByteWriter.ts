@@ -79,6 +79,11 @@ export class ByteWriter {
     this.#offset += written
   }
 
+  raw(value: Uint8Array): void {
+    this.buffer.set(value, this.#offset)
+    this.#offset += value.length
+  }
+
   /** At most 65,535 bytes. */
   text(value: string): void {
     const written = this.buffer.write(value, this.#offset + 2)

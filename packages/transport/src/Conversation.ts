@@ -59,7 +59,7 @@ export interface House {
   readonly options: TcpOptions
   /** Takes the conversation in, now that its `peer` is known, or says why not. */
   readonly admit: (conversation: Conversation) => Handshake.Refusal | undefined
-  readonly receive: (envelope: Envelope) => void
+  readonly receive: (envelope: Envelope, incarnation: number) => void
   /** The conversation, admitted or not, is over. */
   readonly dismiss: (conversation: Conversation) => void
 }
@@ -107,14 +107,14 @@ export class Conversation {
     if (dialled !== undefined) this.#greet(dialled)
   }
 
-  /** Whether it is worth while to encode a message. */
-  get hasRoom(): boolean {
-    return this.#state === "open" && this.#queue.hasRoom
+  /** Whether it is worth while to encode a message. `isBulk`: it carries payloads. */
+  hasRoom(isBulk: boolean): boolean {
+    return this.#state === "open" && this.#queue.hasRoom(isBulk)
   }
 
   /** Sends, or not: see `Connection.send`. */
-  send(pieces: ReadonlyArray<Uint8Array>): boolean {
-    return this.#state === "open" && this.#queue.offer(pieces)
+  send(pieces: ReadonlyArray<Uint8Array>, isBulk = false): boolean {
+    return this.#state === "open" && this.#queue.offer(pieces, isBulk)
   }
 
   /** Another connection has taken this one's place: sends what was taken, then ends. */
@@ -198,10 +198,10 @@ export class Conversation {
     const decoded = decode(kind, payload)
     if (Result.isFailure(decoded)) return decoded.failure
     const { from } = decoded.success.message
-    if (from !== this.peer?.node) {
+    if (this.peer === undefined || from !== this.peer.node) {
       return new WireError({ reason: "Sender", detail: `${this.peer?.node} sent a message in the name of ${from}` })
     }
-    this.#house.receive(decoded.success)
+    this.#house.receive(decoded.success, this.peer.incarnation)
     return undefined
   }
 

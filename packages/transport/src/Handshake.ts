@@ -27,7 +27,7 @@ import { content, type WireError } from "./WireError.ts"
  * @category limits
  * @since 0.1.0
  */
-export const protocol = 1
+export const protocol = 2
 
 /**
  * No frame of a handshake has a larger payload.

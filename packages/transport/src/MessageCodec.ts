@@ -1,6 +1,9 @@
 /**
  * Messages as payloads of frames, one kind of frame for each.
  *
+ * The chunk of an `InstallSnapshot` comes last, as it is, and is not copied either; it must be exactly as long as the
+ * message says.
+ *
  * The entries of an `AppendEntries` come last, as they are: where each ends, then their bytes, which are neither
  * copied on the way out nor on the way in. Their first index and their terms are not sent a second time, for they
  * are those of the message by construction; nor are the memberships among them, which are read off the entries. What is decoded is held against what every message promises before
@@ -10,6 +13,7 @@
  */
 import type { Log, LogPosition, Message } from "effect-raft/engine"
 import { type Entries, isWellFormed, memberships } from "effect-raft/Entries"
+import * as MembershipCodec from "effect-raft/MembershipCodec"
 import type { Envelope } from "effect-raft/Transport"
 import * as Result from "effect/Result"
 import type { Buffer } from "node:buffer"
@@ -34,7 +38,12 @@ const kinds = {
   VoteReply: Kind.message + 3,
   AppendEntries: Kind.message + 4,
   AppendReply: Kind.message + 5,
-  TimeoutNow: Kind.message + 6
+  TimeoutNow: Kind.message + 6,
+  InstallSnapshot: Kind.message + 7,
+  SnapshotReply: Kind.message + 8,
+  RequestRead: Kind.message + 9,
+  ReadReply: Kind.message + 10,
+  Disowned: Kind.message + 11
 } as const satisfies Record<Message.Message["_tag"], number>
 
 // ---- encoding ----
@@ -46,7 +55,8 @@ const kinds = {
  * @category encoding
  * @since 0.1.0
  */
-export const encode = ({ entries, message }: Envelope): ReadonlyArray<Uint8Array> => {
+export const encode = ({ chunk, entries, message }: Envelope): ReadonlyArray<Uint8Array> => {
+  if (message._tag === "InstallSnapshot") return encodeChunk(message, chunk)
   const count = entries?.ends.length ?? 0
   if (message._tag === "AppendEntries" && count !== message.last - message.previous.index) {
     throw new RangeError(`${count} entries with a message of ${message.last - message.previous.index}`)
@@ -59,7 +69,25 @@ export const encode = ({ entries, message }: Envelope): ReadonlyArray<Uint8Array
   return seal(kinds[message._tag], writer.buffer, count === 0 ? undefined : entries?.bytes)
 }
 
-const sizeOf = (message: Message.Message): number => {
+const encodeChunk = (message: Message.InstallSnapshot, chunk: Uint8Array | undefined): ReadonlyArray<Uint8Array> => {
+  const { length, offset, sequence, snapshot } = message
+  if ((chunk?.length ?? 0) !== length) {
+    throw new RangeError(`${chunk?.length ?? 0} bytes with a message of ${length}`)
+  }
+  const membership = MembershipCodec.encode(snapshot.membership)
+  const writer = new ByteWriter(headerBytes + nameSize(message.from) + 8 + 7 * 8 + 4 + membership.length, headerBytes)
+  writer.name(message.from)
+  writer.u53(message.term)
+  writePosition(writer, snapshot)
+  for (const number of [snapshot.size, snapshot.checksum, offset, length, sequence]) writer.u53(number)
+  writer.u32(membership.length)
+  writer.raw(membership)
+  return seal(kinds.InstallSnapshot, writer.buffer, chunk === undefined || length === 0 ? undefined : chunk)
+}
+
+type Plain = Exclude<Message.Message, Message.InstallSnapshot>
+
+const sizeOf = (message: Plain): number => {
   const header = nameSize(message.from) + 8
   switch (message._tag) {
     case "RequestPreVote":
@@ -76,10 +104,18 @@ const sizeOf = (message: Message.Message): number => {
       return header + 8 + 1 + 8 + 8 + 4 + 16 * message.runs.length
     case "TimeoutNow":
       return header + 16
+    case "SnapshotReply":
+      return header + 5 * 8
+    case "RequestRead":
+      return header + 16 + 1
+    case "ReadReply":
+      return header + 3 * 8
+    case "Disowned":
+      return header + 1 + 8
   }
 }
 
-const writeBody = (writer: ByteWriter, message: Message.Message): void => {
+const writeBody = (writer: ByteWriter, message: Plain): void => {
   switch (message._tag) {
     case "RequestPreVote":
       writePosition(writer, message.last)
@@ -106,6 +142,22 @@ const writeBody = (writer: ByteWriter, message: Message.Message): void => {
       return writeRuns(writer, message.runs)
     case "TimeoutNow":
       return writePosition(writer, message.last)
+    case "SnapshotReply":
+      for (const number of [message.sequence, message.offset, message.index, message.received, message.stored]) {
+        writer.u53(number)
+      }
+      return
+    case "RequestRead":
+      writer.u53(message.read)
+      writer.u53(message.round)
+      return writer.bool(message.isLease)
+    case "ReadReply":
+      writer.u53(message.read)
+      writer.u53(message.round)
+      return writer.u53(message.index)
+    case "Disowned":
+      writer.bool(message.reason === "Incarnation")
+      return writer.u53(message.incarnation ?? 0)
   }
 }
 
@@ -163,8 +215,48 @@ const readers: ReadonlyMap<number, (reader: ByteReader, header: Header) => Envel
   [kinds.VoteReply, (reader, header) => alone({ _tag: "VoteReply", ...header, granted: reader.bool() })],
   [kinds.AppendEntries, (reader, header) => readAppendEntries(reader, header)],
   [kinds.AppendReply, (reader, header) => alone(readAppendReply(reader, header))],
-  [kinds.TimeoutNow, (reader, header) => alone({ _tag: "TimeoutNow", ...header, last: readPosition(reader, header) })]
+  [kinds.TimeoutNow, (reader, header) => alone({ _tag: "TimeoutNow", ...header, last: readPosition(reader, header) })],
+  [kinds.InstallSnapshot, (reader, header) => readInstallSnapshot(reader, header)],
+  [kinds.SnapshotReply, (reader, header) => alone(readSnapshotReply(reader, header))],
+  [
+    kinds.RequestRead,
+    (reader, header) =>
+      alone({ _tag: "RequestRead", ...header, read: reader.u53(), round: reader.u53(), isLease: reader.bool() })
+  ],
+  [
+    kinds.ReadReply,
+    (reader, header) =>
+      alone({ _tag: "ReadReply", ...header, read: reader.u53(), round: reader.u53(), index: reader.u53() })
+  ],
+  [kinds.Disowned, (reader, header) => alone(readDisowned(reader, header))]
 ])
+
+const readInstallSnapshot = (reader: ByteReader, header: Header): Envelope => {
+  const position = readPosition(reader, header)
+  const [size, checksum, offset, length] = [reader.u53(), reader.u53(), reader.u53(), reader.u53()]
+  const sequence = reader.u53()
+  const membership = MembershipCodec.decode(reader.raw(reader.u32()))
+  if (membership === undefined) throw content("the membership of a snapshot is none")
+  if (length !== reader.remaining) throw content(`a chunk of ${length} bytes in ${reader.remaining}`)
+  if (offset + length > size) throw content(`a chunk up to ${offset + length} of a snapshot of ${size} bytes`)
+  const snapshot = { ...position, membership, size, checksum }
+  const message = { _tag: "InstallSnapshot", ...header, snapshot, offset, length, sequence } as const
+  return length === 0 ? alone(message) : { message, entries: undefined, chunk: reader.rest() }
+}
+
+const readSnapshotReply = (reader: ByteReader, header: Header): Message.SnapshotReply => {
+  const [sequence, offset, index] = [reader.u53(), reader.u53(), reader.u53()]
+  const [received, stored] = [reader.u53(), reader.u53()]
+  if (stored > received) throw content(`${stored} bytes stored of ${received} received`)
+  return { _tag: "SnapshotReply", ...header, sequence, offset, index, received, stored }
+}
+
+const readDisowned = (reader: ByteReader, header: Header): Message.Disowned => {
+  const [isIncarnation, incarnation] = [reader.bool(), reader.u53()]
+  return isIncarnation
+    ? { _tag: "Disowned", ...header, reason: "Incarnation", incarnation }
+    : { _tag: "Disowned", ...header, reason: "Epoch", incarnation: undefined }
+}
 
 const readAppendEntries = (reader: ByteReader, header: Header): Envelope => {
   const previous = readPosition(reader, header)

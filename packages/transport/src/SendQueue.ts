@@ -5,6 +5,9 @@
  * has not finished with a batch, nothing more is given to it: what is sent meanwhile makes up the next batch, so a
  * slow network makes larger writes and not longer queues inside the socket. Both count against the limits.
  *
+ * What carries payloads leaves room: a quarter of the messages, and a reserve of bytes beyond the limit, are for those
+ * that carry none. So entries and snapshots that wait never keep a heartbeat or a vote from being sent.
+ *
  * @since 0.1.0
  */
 import type { Socket } from "node:net"
@@ -18,6 +21,12 @@ export interface Limits {
   readonly maxQueueBytes: number
   readonly maxQueueMessages: number
 }
+
+/** How much of the messages may carry payloads. */
+const bulkShare = 0.75
+
+/** Room for messages without payloads when the limit of bytes is reached. */
+const reserveBytes = 64 * 1024
 
 /**
  * The queue of one socket.
@@ -42,16 +51,16 @@ export class SendQueue {
     this.#limits = limits
   }
 
-  /** Whether a message may be taken, if it is small. */
-  get hasRoom(): boolean {
-    return this.#messages === 0 || !this.#isFull(0)
+  /** Whether a message may be taken, if it is small. `isBulk`: it carries payloads. */
+  hasRoom(isBulk: boolean): boolean {
+    return this.#messages === 0 || !this.#isFull(0, isBulk)
   }
 
   /** Takes a message, or not: a full queue takes none, and one that is ending takes none. */
-  offer(pieces: ReadonlyArray<Uint8Array>): boolean {
+  offer(pieces: ReadonlyArray<Uint8Array>, isBulk = false): boolean {
     let size = 0
     for (const piece of pieces) size += piece.length
-    if (this.#ending || (this.#messages > 0 && this.#isFull(size))) return false
+    if (this.#ending || (this.#messages > 0 && this.#isFull(size, isBulk))) return false
     this.#waiting.push(...pieces)
     this.#waitingMessages++
     this.#bytes += size
@@ -69,8 +78,11 @@ export class SendQueue {
     if (!this.#busy) this.#socket.end()
   }
 
-  #isFull(size: number): boolean {
-    return this.#messages >= this.#limits.maxQueueMessages || this.#bytes + size > this.#limits.maxQueueBytes
+  #isFull(size: number, isBulk: boolean): boolean {
+    const { maxQueueBytes, maxQueueMessages } = this.#limits
+    const messages = isBulk ? Math.max(1, Math.floor(maxQueueMessages * bulkShare)) : maxQueueMessages
+    const bytes = isBulk ? maxQueueBytes : maxQueueBytes + reserveBytes
+    return this.#messages >= messages || this.#bytes + size > bytes
   }
 
   readonly #flush = (): void => {

@@ -93,7 +93,7 @@ export const layerConfig: Layer.Layer<Transport, TcpOptions.TcpOptionsError | Co
 const join = Effect.fnUntraced(function*(
   options: TcpOptions.TcpOptions,
   self: Self,
-  receive: (envelope: Envelope) => void
+  receive: (envelope: Envelope, incarnation: number) => void
 ): Effect.fn.Return<Connection, TransportError, Scope.Scope> {
   const fault = Handshake.fault(self)
   if (fault !== undefined) return yield* Effect.die(new RangeError(fault))
@@ -140,13 +140,16 @@ const send = (
   envelope: Envelope
 ): boolean => {
   const conversation = neighbours.get(to)
-  if (conversation === undefined || !conversation.hasRoom) return false
+  if (conversation === undefined || !conversation.hasRoom(isBulk(envelope))) return false
   const pieces = encode(envelope)
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  if (size <= maxFrameBytes) return conversation.send(pieces)
+  if (size <= maxFrameBytes) return conversation.send(pieces, isBulk(envelope))
   logbook.oversized(to, size, maxFrameBytes)
   return false
 }
+
+/** What carries payloads must leave room for what does not: a heartbeat behind a full queue would end a term. */
+const isBulk = ({ chunk, entries }: Envelope): boolean => chunk !== undefined || entries !== undefined
 
 /** Dials who is new or has moved, leaves the others alone, and no longer dials who is gone. */
 const setMembers = (
