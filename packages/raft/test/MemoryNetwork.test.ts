@@ -216,6 +216,26 @@ describe("bounds", () => {
       assert.deepStrictEqual(heard, [2])
     }))
 
+  it.effect("what is on its way keeps the disk that its sender had, though it comes back with another", () =>
+    Effect.gen(function*() {
+      const network = MemoryNetwork.make({ delay: [10, 10] })
+      const told: Array<readonly [term: number, incarnation: number]> = []
+      const b = yield* network.join(
+        self("b"),
+        ({ message }, incarnation) => void told.push([message.term, incarnation])
+      )
+      yield* b.setMembers([{ id: "a", address: "a" }])
+      const early = yield* network.join({ ...self("a"), incarnation: 3 }, () => {})
+      early.send("b", note("a", 1))
+
+      yield* network.kill("a")
+      const late = yield* network.join({ ...self("a"), incarnation: 4 }, () => {})
+      late.send("b", note("a", 2))
+      yield* settle
+
+      assert.deepStrictEqual(told, [[1, 3], [2, 4]])
+    }))
+
   it.effect("two clusters may use the same names", () =>
     Effect.gen(function*() {
       const network = MemoryNetwork.make()

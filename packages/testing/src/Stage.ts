@@ -66,15 +66,15 @@ export class Stage {
   join(
     id: NodeId,
     self: Partial<Self> = {},
-    onReceive: (envelope: Envelope) => void = () => {}
+    onReceive: (envelope: Envelope, incarnation: number) => void = () => {}
   ): Effect.Effect<Actor, TransportError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       const { transport } = yield* this.place(id)
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
       const heard: Array<Envelope> = []
-      const receive = (envelope: Envelope) => {
+      const receive = (envelope: Envelope, incarnation: number) => {
         heard.push(envelope)
-        onReceive(envelope)
+        onReceive(envelope, incarnation)
       }
       const joining = transport.join({ cluster: "test", node: id, incarnation: 1, attributes: {}, ...self }, receive)
       const connection = yield* Scope.provide(joining, scope)

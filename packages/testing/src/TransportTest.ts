@@ -7,12 +7,13 @@
  * @since 0.1.0
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { LogPosition, Membership, Message } from "effect-raft/engine"
+import type { LogPosition } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
-import type { Envelope, TransportError } from "effect-raft/Transport"
+import type { TransportError } from "effect-raft/Transport"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import { appendEntries, chunkOf, everyKind, large, note, plain } from "./internal/Envelopes.ts"
 import { carry, eventually, type Place, Stage } from "./Stage.ts"
 
 /**
@@ -66,77 +67,6 @@ type Case = (stage: Stage) => Effect.Effect<void, TransportError, Scope.Scope>
 
 type Declare = (sentence: string, body: Case) => void
 
-// ---- what is sent ----
-
-const envelope = (message: Message.Message, entries?: Entries.Entries): Envelope => ({ message, entries })
-
-const note = (from: LogPosition.NodeId, term = 1): Envelope =>
-  envelope({ _tag: "VoteReply", from, term, granted: true })
-
-const large = Number.MAX_SAFE_INTEGER
-
-const appendEntries = (from: LogPosition.NodeId, term: number, entries: Entries.Entries, previous = 1): Envelope =>
-  envelope({
-    _tag: "AppendEntries",
-    from,
-    term,
-    previous: { term: previous, index: entries.first - 1 },
-    last: Entries.last(entries),
-    runs: entries.runs,
-    memberships: Entries.memberships(entries) ?? [],
-    commit: large,
-    sequence: 12
-  }, entries)
-
-/** A membership on its way to the next, with all of its fields filled. */
-const joint: Membership.Membership = {
-  members: [{ id: "a", address: "host:1" }, { id: "b-é", address: "" }],
-  voters: ["a"],
-  outgoing: ["c"],
-  departing: [{ id: "c", address: "ü" }],
-  promoting: ["b-é"]
-}
-
-/** One of each kind, with small and with large numbers, in names that are more than ASCII. */
-const everyKind = (from: LogPosition.NodeId): ReadonlyArray<Envelope> => {
-  const two = Entries.concat([
-    Entries.commands(8, 2, [Uint8Array.of(1, 2, 3), new Uint8Array(0)]),
-    Entries.commands(10, 4, [Uint8Array.of(255)])
-  ])
-  const changing = Entries.concat([Entries.membership(11, 4, joint), Entries.commands(12, 4, [Uint8Array.of(9)])])
-  const runs = [{ start: 1, term: 1 }, { start: 7, term: 3 }]
-  const position = { term: large, index: large }
-  const heartbeat = { previous: { term: 0, index: 0 }, last: 0, runs: [], memberships: [], commit: 0, sequence: 0 }
-  return [
-    envelope({ _tag: "RequestPreVote", from, term: large, last: position, round: 4_294_967_295 }),
-    envelope({ _tag: "PreVoteReply", from, term: 0, round: 0, granted: false }),
-    envelope({ _tag: "RequestVote", from, term: 5, last: { term: 0, index: 0 }, isTransfer: false }),
-    envelope({ _tag: "RequestVote", from, term: large, last: position, isTransfer: true }),
-    envelope({ _tag: "TimeoutNow", from, term: 5, last: { term: 5, index: large } }),
-    envelope({ _tag: "VoteReply", from, term: 5, granted: true }),
-    envelope({ _tag: "AppendEntries", from, term: 1, ...heartbeat }),
-    appendEntries(from, 4, two),
-    appendEntries(from, 4, changing),
-    envelope({
-      _tag: "AppendReply",
-      from,
-      term: 5,
-      sequence: large,
-      accepted: true,
-      match: large,
-      last: large,
-      runs: []
-    }),
-    envelope({ _tag: "AppendReply", from, term: 6, sequence: 0, accepted: false, match: 9, last: 8, runs })
-  ]
-}
-
-/** For comparison: what kind of array the bytes came in is nobody's business. */
-const plain = (found: Envelope | undefined) => ({
-  message: found?.message,
-  entries: found?.entries && { ...found.entries, bytes: Array.from(found.entries.bytes) }
-})
-
 // ---- the promises ----
 
 const delivery = (on: Declare): void => {
@@ -166,6 +96,26 @@ const delivery = (on: Declare): void => {
       assert.strictEqual(Entries.last(entries), 10_002)
       assert.strictEqual(Entries.payloadAt(entries, 2).every((byte, place) => byte === big[place]), true)
       assert.deepStrictEqual([...Entries.payloadAt(entries, 10_002)], [9999 & 255])
+    })
+  )
+
+  on(
+    "brings the very chunk of a snapshot that it speaks of, one after the other",
+    Effect.fnUntraced(function*(stage) {
+      const [a, b] = yield* stage.company("a", "b")
+      const bytes = Uint8Array.from({ length: 1_000_000 }, (_, place) => place * 31 + (place >> 8))
+      const ends = [1, 300_000, 300_001, 900_000, 1_000_000]
+
+      for (const [place, end] of ends.entries()) {
+        const start = ends[place - 1] ?? 0
+        const sent = chunkOf("a", place + 1, bytes, start, end)
+        const received = yield* carry(a, b, sent)
+
+        const expected = bytes.subarray(start, end)
+        assert.deepStrictEqual(received?.message, sent.message)
+        assert.strictEqual(received?.chunk?.length, expected.length)
+        assert.isTrue(received?.chunk?.every((byte, place) => byte === expected[place]))
+      }
     })
   )
 
@@ -288,6 +238,29 @@ const acquaintance = (on: Declare): void => {
       assert.deepStrictEqual(yield* a.peers, [ofB])
       yield* b.leave
       assert.deepStrictEqual(yield* a.peers, [ofB])
+    })
+  )
+
+  on(
+    "tells with each message which disk its sender runs on, also when it comes back with another",
+    Effect.fnUntraced(function*(stage) {
+      const members = yield* Effect.forEach(["a", "b"], (id) => stage.member(id))
+      const told: Array<readonly [life: number, incarnation: number]> = []
+      const b = yield* stage.join("b", { incarnation: 5 }, ({ message }, incarnation) => {
+        told.push([message.term, incarnation])
+      })
+      yield* b.setMembers(members)
+
+      const incarnations = [0, large, 7]
+      for (const [place, incarnation] of incarnations.entries()) {
+        const a = yield* stage.join("a", { incarnation })
+        yield* a.setMembers(members)
+        yield* carry(a, b, note("a", place))
+        yield* a.leave
+      }
+
+      assert.deepStrictEqual(told.filter(([life, incarnation]) => incarnations[life] !== incarnation), [])
+      assert.deepStrictEqual([...new Set(told.map(([life]) => life))], [0, 1, 2])
     })
   )
 

@@ -1,13 +1,17 @@
 /**
- * Messages as payloads of frames, one kind of frame for each.
+ * Messages as payloads of frames, one kind of frame for each: who speaks and in which term, then what is said.
  *
- * The chunk of an `InstallSnapshot` comes last, as it is, and is not copied either; it must be exactly as long as the
- * message says.
+ *     AppendEntries     …, runs, where each entry ends, the entries' bytes
+ *     InstallSnapshot   …, the size of the membership, the membership, the chunk's bytes
  *
- * The entries of an `AppendEntries` come last, as they are: where each ends, then their bytes, which are neither
- * copied on the way out nor on the way in. Their first index and their terms are not sent a second time, for they
- * are those of the message by construction; nor are the memberships among them, which are read off the entries. What is decoded is held against what every message promises before
- * it is believed: a position is not of a later term than its sender, runs rise, entries fill their bytes.
+ * Payloads come last, as they are, and are copied neither on the way out nor on the way in. What follows from something
+ * else is not sent a second time: the first index of entries and their terms are those of the message, and memberships
+ * among entries are read off them. The membership of a snapshot has no entry that it could be read off, so it is written
+ * as it would be in one.
+ *
+ * What is decoded is held against what every message promises before it is believed: a position is not of a later term
+ * than its sender, runs rise, entries fill their bytes, a chunk is as long as its message says and lies within its
+ * snapshot, a membership is sound. Lengths are held against the bytes that are there, which the frame has bounded.
  *
  * @since 0.1.0
  */
@@ -46,21 +50,23 @@ const kinds = {
   Disowned: Kind.message + 11
 } as const satisfies Record<Message.Message["_tag"], number>
 
+/** Why a node is disowned. The place of a reason is its number on the wire. */
+const reasons: ReadonlyArray<Message.Disowned["reason"]> = ["Incarnation", "Epoch"]
+
 // ---- encoding ----
 
 /**
- * One frame, in pieces for one gather write. The last piece may be the bytes of the entries themselves, so these
- * must not change afterwards. Throws when the entries are not those that the message speaks of.
+ * One frame, in pieces for one gather write. The last piece may be the bytes of the entries, or of the chunk,
+ * themselves, so these must not change afterwards. Throws when the payloads are not those that the message speaks of.
  *
  * @category encoding
  * @since 0.1.0
  */
-export const encode = ({ chunk, entries, message }: Envelope): ReadonlyArray<Uint8Array> => {
-  if (message._tag === "InstallSnapshot") return encodeChunk(message, chunk)
+export const encode = (envelope: Envelope): ReadonlyArray<Uint8Array> => {
+  assertOwn(envelope)
+  const { chunk, entries, message } = envelope
+  if (message._tag === "InstallSnapshot") return encodeInstallSnapshot(message, chunk)
   const count = entries?.ends.length ?? 0
-  if (message._tag === "AppendEntries" && count !== message.last - message.previous.index) {
-    throw new RangeError(`${count} entries with a message of ${message.last - message.previous.index}`)
-  }
   const writer = new ByteWriter(headerBytes + sizeOf(message) + 4 * count, headerBytes)
   writer.name(message.from)
   writer.u53(message.term)
@@ -69,22 +75,33 @@ export const encode = ({ chunk, entries, message }: Envelope): ReadonlyArray<Uin
   return seal(kinds[message._tag], writer.buffer, count === 0 ? undefined : entries?.bytes)
 }
 
-const encodeChunk = (message: Message.InstallSnapshot, chunk: Uint8Array | undefined): ReadonlyArray<Uint8Array> => {
-  const { length, offset, sequence, snapshot } = message
-  if ((chunk?.length ?? 0) !== length) {
-    throw new RangeError(`${chunk?.length ?? 0} bytes with a message of ${length}`)
-  }
+/** A message that speaks of other payloads than it comes with would be believed by nobody, or by the wrong ones. */
+const assertOwn = ({ chunk, entries, message }: Envelope): void => {
+  const count = entries?.ends.length ?? 0
+  const named = message._tag === "AppendEntries" ? message.last - message.previous.index : 0
+  if (count !== named) throw new RangeError(`${count} entries with a message of ${named}`)
+  const length = chunk?.length ?? 0
+  const told = message._tag === "InstallSnapshot" ? message.length : 0
+  if (length !== told) throw new RangeError(`a chunk of ${length} bytes with a message of ${told}`)
+}
+
+const encodeInstallSnapshot = (
+  message: Message.InstallSnapshot,
+  chunk: Uint8Array | undefined
+): ReadonlyArray<Uint8Array> => {
+  const { from, length, offset, sequence, snapshot, term } = message
   const membership = MembershipCodec.encode(snapshot.membership)
-  const writer = new ByteWriter(headerBytes + nameSize(message.from) + 8 + 7 * 8 + 4 + membership.length, headerBytes)
-  writer.name(message.from)
-  writer.u53(message.term)
+  const writer = new ByteWriter(headerBytes + nameSize(from) + 8 + 16 + 5 * 8 + 4 + membership.length, headerBytes)
+  writer.name(from)
+  writer.u53(term)
   writePosition(writer, snapshot)
   for (const number of [snapshot.size, snapshot.checksum, offset, length, sequence]) writer.u53(number)
   writer.u32(membership.length)
   writer.raw(membership)
-  return seal(kinds.InstallSnapshot, writer.buffer, chunk === undefined || length === 0 ? undefined : chunk)
+  return seal(kinds.InstallSnapshot, writer.buffer, length === 0 ? undefined : chunk)
 }
 
+/** Everything else fits into numbers and runs. */
 type Plain = Exclude<Message.Message, Message.InstallSnapshot>
 
 const sizeOf = (message: Plain): number => {
@@ -111,7 +128,7 @@ const sizeOf = (message: Plain): number => {
     case "ReadReply":
       return header + 3 * 8
     case "Disowned":
-      return header + 1 + 8
+      return header + 1 + 1 + (message.incarnation === undefined ? 0 : 8)
   }
 }
 
@@ -156,8 +173,9 @@ const writeBody = (writer: ByteWriter, message: Plain): void => {
       writer.u53(message.round)
       return writer.u53(message.index)
     case "Disowned":
-      writer.bool(message.reason === "Incarnation")
-      return writer.u53(message.incarnation ?? 0)
+      writer.u8(reasons.indexOf(message.reason))
+      writer.bool(message.incarnation !== undefined)
+      if (message.incarnation !== undefined) writer.u53(message.incarnation)
   }
 }
 
@@ -182,7 +200,8 @@ interface Header {
 }
 
 /**
- * The message in a frame of that kind, or what is wrong with it. The entries' bytes are a view of `payload`.
+ * The message in a frame of that kind, or what is wrong with it. The bytes of entries, or of a
+ * chunk, are a view of `payload`.
  *
  * @category decoding
  * @since 0.1.0
@@ -236,9 +255,10 @@ const readInstallSnapshot = (reader: ByteReader, header: Header): Envelope => {
   const [size, checksum, offset, length] = [reader.u53(), reader.u53(), reader.u53(), reader.u53()]
   const sequence = reader.u53()
   const membership = MembershipCodec.decode(reader.raw(reader.u32()))
+  if (position.term === 0 || position.index === 0) throw content("a snapshot of an empty log")
   if (membership === undefined) throw content("the membership of a snapshot is none")
-  if (length !== reader.remaining) throw content(`a chunk of ${length} bytes in ${reader.remaining}`)
-  if (offset + length > size) throw content(`a chunk up to ${offset + length} of a snapshot of ${size} bytes`)
+  if (length !== reader.remaining) throw content(`a chunk of ${length} bytes in ${reader.remaining} bytes`)
+  if (offset > size || length > size - offset) throw content(`a chunk at ${offset} of a snapshot of ${size} bytes`)
   const snapshot = { ...position, membership, size, checksum }
   const message = { _tag: "InstallSnapshot", ...header, snapshot, offset, length, sequence } as const
   return length === 0 ? alone(message) : { message, entries: undefined, chunk: reader.rest() }
@@ -247,15 +267,15 @@ const readInstallSnapshot = (reader: ByteReader, header: Header): Envelope => {
 const readSnapshotReply = (reader: ByteReader, header: Header): Message.SnapshotReply => {
   const [sequence, offset, index] = [reader.u53(), reader.u53(), reader.u53()]
   const [received, stored] = [reader.u53(), reader.u53()]
-  if (stored > received) throw content(`${stored} bytes stored of ${received} received`)
+  if (stored > received) throw content(`${stored} bytes on the disk, of ${received} that have come`)
   return { _tag: "SnapshotReply", ...header, sequence, offset, index, received, stored }
 }
 
 const readDisowned = (reader: ByteReader, header: Header): Message.Disowned => {
-  const [isIncarnation, incarnation] = [reader.bool(), reader.u53()]
-  return isIncarnation
-    ? { _tag: "Disowned", ...header, reason: "Incarnation", incarnation }
-    : { _tag: "Disowned", ...header, reason: "Epoch", incarnation: undefined }
+  const number = reader.u8()
+  const reason = reasons[number]
+  if (reason === undefined) throw content(`no reason has number ${number}`)
+  return { _tag: "Disowned", ...header, reason, incarnation: reader.bool() ? reader.u53() : undefined }
 }
 
 const readAppendEntries = (reader: ByteReader, header: Header): Envelope => {

@@ -17,12 +17,15 @@ export interface TcpOptions {
   readonly listen: string
   /**
    * The largest message, in bytes. A larger one is not sent, and who sends one is hung up on. Above what the nodes
-   * allow a single command to be, and the same on all of them.
+   * allow a single command, and a chunk of a snapshot, to be, and the same on all of them.
    */
   readonly maxFrameBytes: number
-  /** How many bytes may wait for one peer, beyond a single message. */
+  /**
+   * How many bytes may wait for one peer, beyond a single message. Messages without payloads, such as heartbeats and
+   * votes, have 64 KiB more to themselves, so that neither entries nor chunks of snapshots keep them from being sent.
+   */
   readonly maxQueueBytes: number
-  /** How many messages may wait for one peer. */
+  /** How many messages may wait for one peer; a quarter of them, if there is more than one, only without payloads. */
   readonly maxQueueMessages: number
   /** How many connections others may have open to this node. */
   readonly maxConnections: number

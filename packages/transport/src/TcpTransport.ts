@@ -57,7 +57,8 @@ export const make = (options: Options): Effect.Effect<Transport["Service"], TcpO
  *
  * - `join` fails with `AddressInUse` and `AddressInvalid`. A name of a node or cluster that cannot be sent (empty, or
  *   more than 255 bytes) and attributes of more than 4 KiB are mistakes in the program, and defects.
- * - `send` throws when the entries are not those that the message speaks of.
+ * - `send` throws when the entries, or the chunk, are not those that the message speaks of. Their bytes are not copied,
+ *   so they must not change afterwards.
  *
  * @category layers
  * @since 0.1.0
@@ -148,7 +149,7 @@ const send = (
   return false
 }
 
-/** What carries payloads must leave room for what does not: a heartbeat behind a full queue would end a term. */
+/** Whether it carries payloads, and so leaves room for messages that do not (`SendQueue`). */
 const isBulk = ({ chunk, entries }: Envelope): boolean => chunk !== undefined || entries !== undefined
 
 /** Dials who is new or has moved, leaves the others alone, and no longer dials who is gone. */

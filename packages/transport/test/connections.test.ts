@@ -4,7 +4,7 @@ import { encode } from "@effect-raft/transport/MessageCodec"
 import * as TcpTransport from "@effect-raft/transport/TcpTransport"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Logger, Scope } from "effect"
-import { acquainted, alone, heavy, note, quiet } from "./loneNode.ts"
+import { acquainted, alone, chunk, heavy, note, quiet } from "./loneNode.ts"
 import { connect, listen } from "./RawPeer.ts"
 
 describe("a peer that has fallen silent", () => {
@@ -75,6 +75,34 @@ describe("a peer that does not read", () => {
       assert.deepStrictEqual([m.send("a", message), m.send("a", message)], [true, true])
     }).pipe(quiet))
 
+  it.live("is sent what carries no payloads though chunks fill its queue", () =>
+    Effect.gen(function*() {
+      const m = yield* alone({ maxQueueBytes: 1_000_000, idleTimeout: 60_000 })
+      const a = yield* acquainted(m.port)
+      a.socket.pause()
+      const message = chunk("m", 300_000)
+      let [chunks, notes] = [0, 0]
+      const fill = () => {
+        const before = chunks
+        while (m.send("a", message)) chunks++
+        return chunks === before
+      }
+      yield* eventually("the operating system has had enough", fill)
+
+      for (let round = 0; round < 100; round++) {
+        fill()
+        if (m.send("a", note("m"))) notes++
+      }
+
+      assert.strictEqual(notes, 100)
+      assert.deepStrictEqual([m.send("a", message), m.send("a", heavy("m", 300_000))], [false, false])
+      a.socket.resume()
+      yield* eventually(
+        "all arrives",
+        () => a.count(Kind.message + 3) === notes && a.count(Kind.message + 7) === chunks
+      )
+    }).pipe(quiet))
+
   it.live("gets so many messages in one turn and no more", () =>
     Effect.gen(function*() {
       const m = yield* alone({ maxQueueMessages: 10 })
@@ -92,6 +120,7 @@ describe("a peer that does not read", () => {
       const a = yield* acquainted(m.port)
 
       assert.isFalse(m.send("a", heavy("m", 5000)))
+      assert.isFalse(m.send("a", chunk("m", 5000)))
       assert.isTrue(m.send("a", heavy("m", 3000)))
 
       yield* eventually("the small one arrives", () => a.frames.some(({ payload }) => payload.length > 3000))
@@ -142,6 +171,21 @@ describe("of two connections of one pair", () => {
 
       yield* eventually("all has arrived", () => first.isClosed && first.count(Kind.message + 3) === sent.length)
       yield* eventually("m has heard", () => m.heard.length === 1)
+    }).pipe(quiet))
+})
+
+describe("the disk of a peer", () => {
+  it.live("is the one of the life in which a message was sent, however late it comes", () =>
+    Effect.gen(function*() {
+      const m = yield* alone()
+      const first = yield* acquainted(m.port, { incarnation: 7 })
+      first.say(...encode(note("a")))
+
+      const second = yield* acquainted(m.port, { incarnation: Number.MAX_SAFE_INTEGER, session: 2 })
+      second.say(...encode(note("a")))
+
+      yield* eventually("both are heard", () => m.heard.length === 2)
+      assert.sameMembers(m.incarnations, [7, Number.MAX_SAFE_INTEGER])
     }).pipe(quiet))
 })
 

@@ -4,7 +4,9 @@ import { decode, encode } from "@effect-raft/transport/MessageCodec"
 import { WireError } from "@effect-raft/transport/WireError"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
+import { Message } from "effect-raft/engine"
 import { isWellFormed, last, memberships } from "effect-raft/Entries"
+import * as MembershipCodec from "effect-raft/MembershipCodec"
 import type { Envelope } from "effect-raft/Transport"
 import { Chance } from "./Chance.ts"
 import { randomEnvelope } from "./randomEnvelope.ts"
@@ -34,9 +36,18 @@ const mutate = (chance: Chance, good: Buffer): Buffer => {
   return bytes
 }
 
-/** What holds of every message that was believed. */
-const assertSane = ({ entries, message }: Envelope): void => {
-  assert.isTrue(Number.isSafeInteger(message.term))
+/** What holds of every message that was believed. Its payloads take no memory of their own. */
+const assertSane = ({ chunk, entries, message }: Envelope, payload: Buffer): void => {
+  for (const bytes of [chunk, entries?.bytes]) if (bytes !== undefined) assert.strictEqual(bytes.buffer, payload.buffer)
+  assert.isTrue(Object.values(message).every((value) => typeof value !== "number" || Number.isSafeInteger(value)))
+  if (message._tag === "InstallSnapshot") {
+    const { membership, ...position } = message.snapshot
+    assert.isTrue(Message.isConsistent(message))
+    assert.isTrue(Object.values(position).every((value) => Number.isSafeInteger(value) && value >= 0))
+    assert.isDefined(MembershipCodec.decode(MembershipCodec.encode(membership)))
+    assert.strictEqual(chunk?.length ?? 0, message.length)
+  } else assert.isUndefined(chunk)
+  if (message._tag === "Disowned") assert.include(["Incarnation", "Epoch"], message.reason)
   if (message._tag !== "AppendEntries") return assert.isUndefined(entries)
   const count = message.last - message.previous.index
   assert.strictEqual(entries?.ends.length ?? 0, count)
@@ -53,14 +64,15 @@ describe("whatever comes", () => {
     let believed = 0
     for (let round = 0; round < rounds; round++) {
       const frame = Buffer.concat(encode(randomEnvelope(chance)))
+      const payload = mutate(chance, frame.subarray(headerBytes))
 
-      const decoded = decode(frame.readUInt8(5), mutate(chance, frame.subarray(headerBytes)))
+      const decoded = decode(frame.readUInt8(5), payload)
 
       if (Result.isFailure(decoded)) {
         assert.instanceOf(decoded.failure, WireError)
       } else {
         believed++
-        assertSane(decoded.success)
+        assertSane(decoded.success, payload)
       }
     }
     // Without a checksum many changes make another message that could have been sent.

@@ -3,6 +3,7 @@ import { eventually } from "@effect-raft/testing/Stage"
 import type { Hello } from "@effect-raft/transport/Handshake"
 import * as TcpTransport from "@effect-raft/transport/TcpTransport"
 import { Effect, References } from "effect"
+import { Membership } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import type { Envelope, Self } from "effect-raft/Transport"
 import { freePort } from "./freePort.ts"
@@ -16,18 +17,22 @@ export const alone = Effect.fnUntraced(
   function*(options: Partial<TcpTransport.Options> = {}, self: Partial<Self> = {}) {
     const port = yield* freePort
     const heard: Array<Envelope> = []
+    const incarnations: Array<number> = []
     const transport = yield* TcpTransport.make({
       listen: `127.0.0.1:${port}`,
       backoffMin: 5,
       backoffMax: 20,
       ...options
     })
-    const receive = (envelope: Envelope) => void heard.push(envelope)
+    const receive = (envelope: Envelope, incarnation: number) => {
+      heard.push(envelope)
+      incarnations.push(incarnation)
+    }
     const connection = yield* transport.join(
       { cluster: "test", node: "m", incarnation: 1, attributes: {}, ...self },
       receive
     )
-    return { ...connection, heard, port }
+    return { ...connection, heard, incarnations, port }
   }
 )
 
@@ -42,6 +47,13 @@ export const heavy = (from: string, size: number): Envelope => {
   const entries = Entries.commands(1, 1, [new Uint8Array(size)])
   const place = { previous: { term: 0, index: 0 }, last: 1, runs: entries.runs, memberships: [] }
   return { message: { _tag: "AppendEntries", from, term: 1, commit: 0, sequence: 0, ...place }, entries }
+}
+
+/** An `InstallSnapshot` with a chunk of that many bytes. */
+export const chunk = (from: string, length: number): Envelope => {
+  const snapshot = { index: 1, term: 1, membership: Membership.none, size: length, checksum: 0 }
+  const message = { _tag: "InstallSnapshot", from, term: 1, snapshot, offset: 0, length, sequence: 0 } as const
+  return { message, entries: undefined, chunk: new Uint8Array(length) }
 }
 
 /** A peer that has shaken hands with `m`. */

@@ -11,14 +11,31 @@ const tags = [
   "VoteReply",
   "AppendEntries",
   "AppendReply",
-  "TimeoutNow"
+  "TimeoutNow",
+  "InstallSnapshot",
+  "SnapshotReply",
+  "RequestRead",
+  "ReadReply",
+  "Disowned"
 ] as const
 
 const largest = Number.MAX_SAFE_INTEGER
 
+/** What a member may have beside its name and address, each of it or not. */
+const randomTraits = (chance: Chance): Partial<Membership.Member> => ({
+  ...(chance.happens() && { metadata: { zone: chance.pick(["", "ü"]) } }),
+  ...(chance.happens() && { priority: chance.between(0, 3) }),
+  ...(chance.happens() && { isWitness: chance.happens() }),
+  ...(chance.happens() && { incarnation: chance.number() })
+})
+
 const randomMembership = (chance: Chance): Membership.Membership => {
   const some = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => items.filter(() => chance.between(0, 1) === 1)
-  const all = ["n1", "a", "🦀"].map((id) => ({ id, address: chance.pick(["", "host:1", "ü"]) }))
+  const all = ["n1", "a", "🦀"].map((id) => ({
+    ...randomTraits(chance),
+    id,
+    address: chance.pick(["", "host:1", "ü"])
+  }))
   const members = some(all)
   const departing = some(all.filter((each) => !members.includes(each)))
   const present = members.map((each) => each.id)
@@ -26,12 +43,13 @@ const randomMembership = (chance: Chance): Membership.Membership => {
   return { members, departing, outgoing, voters: some(present), promoting: some(present) }
 }
 
-/** Up to four pieces, each of a later term than the one before: 1 to 20 commands, or a membership. */
+/** Up to four pieces, each of a later term than the one before: 1 to 20 commands, withheld or not, or a membership. */
 const randomEntries = (chance: Chance, first: number, term: number): Entries.Entries => {
   const piece = (from: number, at: number) => {
     if (chance.between(0, 4) === 0) return Entries.membership(from, at, randomMembership(chance))
     const payloads = Array.from({ length: chance.between(1, 20) }, () => chance.bytes(chance.between(0, 30)))
-    return Entries.commands(from, at, payloads)
+    const commands = Entries.commands(from, at, payloads)
+    return chance.between(0, 4) === 0 ? Entries.withhold(commands) : commands
   }
   let entries = piece(first, term)
   for (let count = chance.between(0, 4); count > 0; count--) {
@@ -84,6 +102,36 @@ const appendReply = (chance: Chance, from: string): Message.AppendReply => {
   }
 }
 
+/** Without bytes as often as not. */
+const installSnapshot = (chance: Chance, from: string): Envelope => {
+  const bytes = chance.happens() ? undefined : chance.bytes(chance.between(1, 200))
+  const [offset, length] = [chance.pick([0, 5, 2 ** 32, largest - 400]), bytes?.length ?? 0]
+  const snapshot = {
+    term: chance.between(1, 100),
+    index: Math.max(1, chance.number()),
+    membership: randomMembership(chance),
+    size: offset + length + chance.between(0, 100),
+    checksum: chance.between(0, 2 ** 32)
+  }
+  const term = snapshot.term + chance.between(0, 3)
+  const sequence = chance.number()
+  const message = { _tag: "InstallSnapshot", from, term, snapshot, offset, length, sequence } as const
+  return { message, entries: undefined, ...(bytes && { chunk: bytes }) }
+}
+
+const snapshotReply = (chance: Chance, from: string): Message.SnapshotReply => {
+  const received = chance.number()
+  const progress = { offset: chance.number(), received, stored: Math.min(received, chance.number()) }
+  return {
+    _tag: "SnapshotReply",
+    from,
+    term: chance.number(),
+    sequence: chance.number(),
+    index: chance.number(),
+    ...progress
+  }
+}
+
 export const randomEnvelope = (
   chance: Chance,
   from = chance.pick(["n1", "a", "ein-längerer-Name", "🦀"])
@@ -107,5 +155,17 @@ export const randomEnvelope = (
       return alone(appendReply(chance, from))
     case "TimeoutNow":
       return alone({ _tag: tag, from, term, last })
+    case "InstallSnapshot":
+      return installSnapshot(chance, from)
+    case "SnapshotReply":
+      return alone(snapshotReply(chance, from))
+    case "RequestRead":
+      return alone({ _tag: tag, from, term, read: chance.number(), round: chance.number(), isLease: chance.happens() })
+    case "ReadReply":
+      return alone({ _tag: tag, from, term, read: chance.number(), round: chance.number(), index: chance.number() })
+    case "Disowned": {
+      const incarnation = chance.happens() ? undefined : chance.number()
+      return alone({ _tag: tag, from, term, reason: chance.pick(["Incarnation", "Epoch"]), incarnation })
+    }
   }
 }

@@ -1,10 +1,11 @@
 import { eventually } from "@effect-raft/testing/Stage"
 import { empty, Kind } from "@effect-raft/transport/Frame"
+import { protocol } from "@effect-raft/transport/Handshake"
 import { encode } from "@effect-raft/transport/MessageCodec"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { crc32 } from "node:zlib"
-import { acquainted, alone, heavy, note, quiet } from "./loneNode.ts"
+import { acquainted, alone, chunk, heavy, note, quiet } from "./loneNode.ts"
 import { connect, listen } from "./RawPeer.ts"
 
 describe("a handshake is refused, with the reason", () => {
@@ -13,7 +14,8 @@ describe("a handshake is refused, with the reason", () => {
       ["Cluster", { cluster: "another" }],
       ["Self", { node: "m" }],
       ["Name", { expected: "n" }],
-      ["Protocol", { protocol: 2 }]
+      ["Protocol", { protocol: protocol - 1 }],
+      ["Protocol", { protocol: protocol + 1 }]
     ] as const
   ) {
     it.live(`${code}: ${JSON.stringify(hello)}`, () =>
@@ -77,7 +79,9 @@ describe("whoever makes no sense is hung up on, and others are served", () => {
     const [what, pieces] of [
       ["a message in the name of somebody else", encode(note("b"))],
       ["a second hello", empty(Kind.hello)],
-      ["a message larger than allowed", encode(heavy("a", 5000))]
+      ["a message larger than allowed", encode(heavy("a", 5000))],
+      ["a chunk larger than allowed", encode(chunk("a", 5000))],
+      ["a message of a kind that does not exist", empty(Kind.message + 12)]
     ] as const
   ) {
     it.live(`after the handshake: ${what}`, () =>

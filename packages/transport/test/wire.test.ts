@@ -39,9 +39,10 @@ const split = (chance: Chance, bytes: Buffer, longest: number): ReadonlyArray<Bu
   return pieces
 }
 
-const plain = ({ entries, message }: Envelope) => ({
+const plain = ({ chunk, entries, message }: Envelope) => ({
   message,
-  entries: entries && { ...entries, bytes: Array.from(entries.bytes) }
+  entries: entries && { ...entries, bytes: Array.from(entries.bytes) },
+  chunk: chunk && Array.from(chunk)
 })
 
 const reasonOf = (bytes: Buffer, maxBytes?: number) => read([bytes], maxBytes).error?.reason
@@ -103,6 +104,7 @@ describe("what is encoded", () => {
 
   it("is never a message whose entries are not its own", () => {
     assert.throws(() => encode({ message: append, entries: undefined }), "0 entries with a message of 1")
+    assert.throws(() => encode({ message: vote, entries: Entries.noop(1, 1) }), "1 entries with a message of 0")
   })
 })
 
