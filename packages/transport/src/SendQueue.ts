@@ -25,12 +25,6 @@ export interface Limits {
   readonly maxQueueMessages: number
 }
 
-/** How much of the messages may carry payloads. */
-const bulkShare = 0.75
-
-/** Room for messages without payloads when the limit of bytes is reached. */
-const reserveBytes = 64 * 1024
-
 /**
  * How many bytes of messages without payloads may wait although the limit is reached.
  *
