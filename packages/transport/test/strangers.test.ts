@@ -13,7 +13,8 @@ describe("a handshake is refused, with the reason", () => {
       ["Cluster", { cluster: "another" }],
       ["Self", { node: "m" }],
       ["Name", { expected: "n" }],
-      ["Protocol", { protocol: 2 }]
+      ["Protocol", { protocol: 1 }],
+      ["Protocol", { protocol: 3 }]
     ] as const
   ) {
     it.live(`${code}: ${JSON.stringify(hello)}`, () =>

@@ -6,7 +6,7 @@
  * not count when it is opened is left over from a crash, and goes too.
  */
 import { Log, type LogPosition } from "effect-raft/engine"
-import { type SnapshotChunk, type SnapshotTaken, StorageError } from "effect-raft/Storage"
+import { type SnapshotChunk, type SnapshotTaken, type StorageError } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
