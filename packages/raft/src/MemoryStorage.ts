@@ -112,13 +112,13 @@ export const make = (
         open: (identity) => Effect.suspend(() => open(handle, identity)),
         write: (writes) => Effect.forEach(writes, change, { discard: true }),
         read: (from, to, maxBytes) => whileOpen(handle, "read", () => read(disk, from, to, maxBytes)),
-        takeSnapshot: (_, bytes) =>
+        takeSnapshot: (index, bytes) =>
           Effect.flatMap(Stream.runCollect(bytes), (pieces) =>
             Effect.andThen(
               latency,
               whileOpen(handle, "take a snapshot", () =>
                 Effect.sync(() => {
-                  handle.taken = pieces
+                  handle.taken = { index, pieces }
                   return takenOf(pieces)
                 }))
             )),
@@ -132,17 +132,15 @@ export const make = (
 interface Handle {
   readonly disk: MemoryDisk
   isOpen: boolean
-  taken: ReadonlyArray<Uint8Array>
-  receiving: Snapshot | undefined
-  received: Array<Uint8Array>
+  taken: { readonly index: Index; readonly pieces: ReadonlyArray<Uint8Array> } | undefined
+  receiving: { readonly snapshot: Snapshot; readonly pieces: Array<Uint8Array> } | undefined
 }
 
 const handleOn = (disk: MemoryDisk): Handle => ({
   disk,
   isOpen: false,
-  taken: [],
-  receiving: undefined,
-  received: []
+  taken: undefined,
+  receiving: undefined
 })
 
 const sizeOf = (pieces: ReadonlyArray<Uint8Array>): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
@@ -198,27 +196,29 @@ const carryOut = (handle: Handle, write: StorageWrite): Effect.Effect<void, Stor
   })
 
 const receive = (handle: Handle, { bytes, offset, snapshot }: SnapshotChunk): void => {
-  if (offset === 0) {
-    handle.receiving = snapshot
-    handle.received = []
-  }
-  const isNext = handle.receiving !== undefined && isSameSnapshot(handle.receiving, snapshot)
-    && sizeOf(handle.received) === offset
+  if (offset === 0) handle.receiving = { snapshot, pieces: [] }
+  const { receiving } = handle
+  const isNext = receiving !== undefined && isSameSnapshot(receiving.snapshot, snapshot)
+    && sizeOf(receiving.pieces) === offset
   if (!isNext) throw new Error(`a chunk at ${offset} does not follow what was received`)
-  handle.received.push(bytes)
+  receiving.pieces.push(bytes)
 }
 
 /** Lets what was taken or received count, if it is that snapshot to the last byte. */
 const adopt = (handle: Handle, snapshot: Snapshot): boolean => {
-  const pieces = [[], handle.taken, handle.received].find((each) => {
-    const { checksum, size } = takenOf(each)
+  const { receiving, taken } = handle
+  const isIt = (pieces: ReadonlyArray<Uint8Array>) => {
+    const { checksum, size } = takenOf(pieces)
     return size === snapshot.size && checksum === snapshot.checksum
-  })
-  if (pieces === undefined) return false
-  handle.disk.snapshot = pieces
-  handle.taken = []
-  handle.receiving = undefined
-  handle.received = []
+  }
+  if (isIt([])) handle.disk.snapshot = []
+  else if (taken?.index === snapshot.index && isIt(taken.pieces)) handle.disk.snapshot = taken.pieces
+  else if (receiving !== undefined && isSameSnapshot(receiving.snapshot, snapshot) && isIt(receiving.pieces)) {
+    handle.disk.snapshot = receiving.pieces
+    handle.receiving = undefined
+  } else return false
+  // What stands for no more than this one does can no longer count. What is still being received goes on.
+  if (taken !== undefined && taken.index <= snapshot.index) handle.taken = undefined
   return true
 }
 

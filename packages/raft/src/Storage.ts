@@ -213,9 +213,10 @@ export class Storage extends Context.Service<Storage, {
   readonly read: (from: Index, to: Index, maxBytes: number) => Effect.Effect<Entries, StorageError>
   /**
    * Keeps the bytes as a snapshot of everything up to `index`, durable before it succeeds; never all of them in memory
-   * at once, unless the stream brings them so. It counts once a write says so; until then, another for the same or
-   * another index takes its place, and a node that dies has lost it. May be called while a write is under way, never
-   * while another call is. An interrupted or failed stream leaves nothing.
+   * at once, unless the stream brings them so. It counts once a write says so; until then, another that is taken takes
+   * its place, as does one that comes to count and stands for as much, and a node that dies has lost it. May be called
+   * while a write is under way, and the other way round, never while another call is. An interrupted or failed stream
+   * leaves nothing.
    */
   readonly takeSnapshot: <E>(
     index: Index,

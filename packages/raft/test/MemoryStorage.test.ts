@@ -56,7 +56,8 @@ describe("a disk in memory", () => {
 
       yield* storage.write([entry(1), entry(2), entry(3)])
       const boundary = { index: 2, term: 2, membership: Membership.none }
-      yield* storage.write([{ hardState: undefined, truncateAfter: undefined, entries: undefined, boundary }])
+      const snapshot = { ...boundary, size: 0, checksum: 0 }
+      yield* storage.write([{ hardState: undefined, truncateAfter: undefined, entries: undefined, boundary, snapshot }])
 
       assert.deepStrictEqual(disk.slabs, [Entries.noop(3, 3)])
     }))

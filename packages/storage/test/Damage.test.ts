@@ -243,14 +243,14 @@ describe("the header of a log", () => {
   it.effect("of a newer format is named as such, and nothing is changed", () =>
     Effect.gen(function*() {
       const { bytes, directory } = yield* recorded
-      bytes.writeUInt32LE(2, 8)
+      bytes.writeUInt32LE(3, 8)
       bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12)
       bytes.fill(0x77, 16, 3000)
       put(directory, bytes)
 
       const found = yield* reason(open({ directory }))
 
-      assert.isTrue(found._tag === "UnsupportedFormat" && found.version === 2)
+      assert.isTrue(found._tag === "UnsupportedFormat" && found.version === 3)
       assert.deepStrictEqual(readLog(directory), bytes)
     }))
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { LogIndex, type Row } from "../src/internal/LogIndex.ts"
 
-const row = (first: number, last: number): Row => ({ offset: first * 100, size: 50, first, last })
+const row = (first: number, last: number): Row => ({ segment: 1, offset: first * 100, size: 50, first, last })
 
 /** Three entries in each of so many records. */
 const filled = (records: number) => {

@@ -31,21 +31,22 @@ export interface Life {
   readonly disk?: Layer.Layer<never>
   readonly maxRecordBytes?: number
   readonly scanBytes?: number
+  readonly segmentBytes?: number
 }
 
 export type Opened = Storage["Service"] & { readonly found: State.Recovered }
 
 /** Opens the storage, uses it, closes it. */
 export const live = <A, E, R>(
-  { disk, directory, maxRecordBytes, scanBytes }: Life,
+  { disk, ...options }: Life,
   use: (storage: Opened) => Effect.Effect<A, E, R>,
   self: Identity = identity
 ) =>
   Effect.scoped(Effect.gen(function*() {
-    const layer = FileStorage.layer({ directory, maxRecordBytes, scanBytes }).pipe(Layer.provide(disk ?? quickDisk))
+    const layer = FileStorage.layer(options).pipe(Layer.provide(disk ?? quickDisk))
     const storage = Context.get(yield* Layer.build(Layer.fresh(layer)), Storage)
-    const { hardState, log } = yield* storage.open(self)
-    return yield* use({ ...storage, found: { hardState, log } })
+    const { hardState, log, snapshot } = yield* storage.open(self)
+    return yield* use({ ...storage, found: { hardState, log, ...(snapshot && { snapshot }) } })
   }))
 
 export const open = (life: Life) => live(life, ({ found }) => Effect.succeed(found))

@@ -18,6 +18,8 @@ import { boundaryCases, growthCases, truncationCases } from "./internal/StorageL
 import { foundCases, lostCases } from "./internal/StorageMemberships.ts"
 import { openCases } from "./internal/StorageOpening.ts"
 import { boundsCases, payloadCases } from "./internal/StorageReading.ts"
+import { chunkCases, installCases } from "./internal/StorageReceiving.ts"
+import { adoptionCases, interruptedCases, readingCases, takingCases } from "./internal/StorageSnapshots.ts"
 import { hardStateCases, orderCases } from "./internal/StorageWriting.ts"
 
 /**
@@ -47,6 +49,12 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     lostCases(makeDisk)
     boundsCases(makeDisk)
     payloadCases(makeDisk)
+    takingCases(makeDisk)
+    interruptedCases(makeDisk)
+    adoptionCases(makeDisk)
+    readingCases(makeDisk)
+    chunkCases(makeDisk)
+    installCases(makeDisk)
     deathCases(makeDisk)
   })
 }

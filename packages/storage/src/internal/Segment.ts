@@ -17,7 +17,7 @@ import { Foreign, type Identity, StorageError, UnsupportedFormat } from "effect-
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { Disk, failed, type File, readAll, writeAll } from "./Disk.ts"
 import * as FileHeader from "./FileHeader.ts"
 import * as LogScan from "./LogScan.ts"
@@ -36,6 +36,7 @@ export interface Segment {
 }
 
 const pattern = /^\d{16}\.wal$/
+const draftPattern = /^\d{16}\.wal\.draft$/
 
 const nameOf = (sequence: number): string => `${String(sequence).padStart(16, "0")}.wal`
 
@@ -47,6 +48,9 @@ export const sequences = Effect.fnUntraced(function*(directory: string) {
 
 const pathOf = (directory: string, sequence: number): string => join(directory, nameOf(sequence))
 
+/** How many records of a file are checkpoints: the first one, in every file but the first, which has nothing behind it. */
+export const checkpointsAt = (sequence: number): number => (sequence > 1 ? 1 : 0)
+
 /**
  * Makes a file whose first record will be `sequence`. Under another name first: a file with the right name has a whole
  * header, and a whole checkpoint if it begins with one.
@@ -55,7 +59,7 @@ export const create = Effect.fnUntraced(function*(
   directory: string,
   identity: Identity,
   sequence: number,
-  checkpoint: State.Recovered | undefined
+  recovered: State.Recovered
 ) {
   const disk = yield* Disk
   const path = pathOf(directory, sequence)
@@ -63,7 +67,9 @@ export const create = Effect.fnUntraced(function*(
   if (header === undefined) {
     return yield* failed("create", path, new Error("the cluster's or the node's name is too long"))
   }
-  const record = checkpoint && WalRecord.encodeCheckpoint(FileHeader.seedOf(header), sequence, checkpoint)
+  const record = checkpointsAt(sequence) > 0
+    ? WalRecord.encodeCheckpoint(FileHeader.seedOf(header), sequence, recovered)
+    : undefined
   const draft = `${path}.draft`
   yield* Effect.scoped(
     Effect.flatMap(
@@ -74,6 +80,14 @@ export const create = Effect.fnUntraced(function*(
   yield* disk.rename(draft, path)
   yield* disk.syncDirectory(directory)
   return header.length + (record?.length ?? 0)
+})
+
+/** Takes away what a crash left of files that were being made. Should one not go, it is only left over. */
+export const sweep = Effect.fnUntraced(function*(directory: string) {
+  const disk = yield* Disk
+  for (const name of yield* disk.list(directory)) {
+    if (draftPattern.test(name)) yield* Effect.ignore(disk.remove(join(directory, name)))
+  }
 })
 
 /** Opens a file of the log that must be that node's. */
@@ -133,16 +147,22 @@ export const reading = <A>(
     )
   })
 
-const closeUnread = (segment: Segment) =>
-  segment.isRetired && segment.readers === 0 ? Scope.close(segment.scope, Exit.void) : Effect.void
+export const close = (segment: Segment): Effect.Effect<void> => Scope.close(segment.scope, Exit.void)
 
-/**
- * Takes a file out of the log whose entries are all in a snapshot. Should that fail, it is only left over, and goes when
- * the log is opened the next time.
- */
+const closeUnread = (segment: Segment) => segment.isRetired && segment.readers === 0 ? close(segment) : Effect.void
+
+/** Takes a file out of the log whose entries are all in a snapshot. Answers whether it is gone for good. */
 export const retire = Effect.fnUntraced(function*(segment: Segment) {
+  const { path } = segment.file
   const disk = yield* Disk
-  segment.isRetired = true
-  yield* Effect.ignore(disk.remove(segment.file.path))
-  yield* closeUnread(segment)
+  const removing = Effect.gen(function*() {
+    if (yield* disk.exists(path)) yield* disk.remove(path)
+    yield* disk.syncDirectory(dirname(path))
+  })
+  const isGone = yield* Effect.match(removing, { onFailure: () => false, onSuccess: () => true })
+  if (isGone) {
+    segment.isRetired = true
+    yield* closeUnread(segment)
+  }
+  return isGone
 })

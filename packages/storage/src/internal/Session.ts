@@ -53,7 +53,7 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   const { directory } = options
   const disk = yield* Disk
   const found = yield* Segment.sequences(directory)
-  if (found.length === 0) yield* Segment.create(directory, identity, 1, undefined)
+  if (found.length === 0) yield* Segment.create(directory, identity, 1, Recovery.fresh)
   const segments: Array<Segment.Segment> = []
   for (const sequence of found.length === 0 ? [1] : found) {
     segments.push(yield* Segment.open(directory, sequence, identity))
@@ -69,6 +69,7 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   const scope = yield* Scope.Scope
   const session: Session = { options, identity: owner, index, snapshots, scope, segments, recovered, end, nextSequence }
   yield* retireCovered(session)
+  yield* Segment.sweep(directory)
   // What a file of an older format may not hold goes into a new one.
   if ((segments.at(-1)?.header.version ?? 0) < newest) yield* rotate(session)
   return session
@@ -128,7 +129,7 @@ const visit = (
     if (isOldest) reading.recovered = body.recovered
     return undefined
   }
-  if (isFirst && segment.sequence > 1) return "the file does not begin with a checkpoint"
+  if (isFirst && Segment.checkpointsAt(segment.sequence) > 0) return "the file does not begin with a checkpoint"
   const misfit = Recovery.misfit(reading.recovered, body.write)
   if (misfit !== undefined) return misfit
   reading.recovered = Recovery.after(reading.recovered, body.write)
@@ -163,29 +164,40 @@ const current = ({ options, segments }: Session): Effect.Effect<Segment.Segment,
     : Effect.succeed(last)
 }
 
+/** Whether another file is to be begun. One in which there is nothing but its beginning is never too large. */
+const isFull = ({ end, nextSequence, options, segments }: Session): boolean => {
+  const sequence = segments.at(-1)?.sequence ?? 0
+  return end >= options.segmentBytes && nextSequence > sequence + Segment.checkpointsAt(sequence)
+}
+
 /** Begins a new file. The one before it is complete: what it holds was durable before. */
 const rotate = Effect.fnUntraced(function*(session: Session) {
   const { identity, nextSequence, options, recovered, segments } = session
+  // A file of an older format in which there is nothing has the name of the new one, and gives it up.
+  const replaced = segments.at(-1)?.sequence === nextSequence ? segments.pop() : undefined
   const end = yield* Segment.create(options.directory, identity, nextSequence, recovered)
   segments.push(yield* Scope.provide(Segment.open(options.directory, nextSequence, identity), session.scope))
+  if (replaced !== undefined) yield* Segment.close(replaced)
   session.end = end
-  session.nextSequence = nextSequence + 1
+  session.nextSequence = nextSequence + Segment.checkpointsAt(nextSequence)
 })
 
-/** Files whose entries are all in a snapshot go, oldest first; the last one stays. */
+/**
+ * Files whose entries are all in a snapshot go, oldest first; the last one stays. The name of one is gone for good before
+ * the next goes, or a crash could leave a gap. What cannot go now is tried again later.
+ */
 const retireCovered = Effect.fnUntraced(function*({ index, segments }: Session) {
   const oldest = index.oldestSegment ?? Number.POSITIVE_INFINITY
   for (let first = segments[0]; first !== undefined && segments.length > 1; first = segments[0]) {
-    if (first.sequence >= oldest) return
+    if (first.sequence >= oldest || !(yield* Segment.retire(first))) return
     segments.shift()
-    yield* Segment.retire(first)
   }
 })
 
 /** Adds the writes as one batch: one record each, in one call if the disk takes it all at once, and one sync. */
 export const append = Effect.fnUntraced(function*(session: Session, writes: ReadonlyArray<StorageWrite>) {
   const { index, options, snapshots } = session
-  if (session.end >= options.segmentBytes) yield* rotate(session)
+  if (isFull(session)) yield* rotate(session)
   const segment = yield* current(session)
   const pieces: Array<Uint8Array> = []
   const sizes: Array<number> = []

@@ -37,10 +37,16 @@ interface Receiving {
   readonly scope: Scope.Closeable
 }
 
-/** The snapshot that counts, open to be read. */
+/** A snapshot that is whole and has its name, and does not count yet. */
+interface Waiting {
+  readonly index: LogPosition.Index
+  readonly isTaken: boolean
+}
+
+/** The snapshot that counts, open to be read; one of size 0 has no file. */
 interface Counting {
   readonly snapshot: Log.Snapshot
-  readonly file: File
+  readonly file: File | undefined
   readonly scope: Scope.Closeable
   readers: number
   isReplaced: boolean
@@ -64,8 +70,8 @@ export const open = Effect.fnUntraced(function*(
   const store = new Store(disk, directory, seed, outer)
   const name = counting !== undefined && counting.size > 0 ? nameOf(counting.index, counting) : undefined
   const names = yield* disk.list(directory)
-  if (counting !== undefined && name !== undefined) {
-    if (!names.includes(name)) {
+  if (counting !== undefined) {
+    if (name !== undefined && !names.includes(name)) {
       return yield* corrupt(join(directory, name), 0, `the snapshot at ${counting.index} is missing`)
     }
     yield* store.adopt(counting)
@@ -91,8 +97,8 @@ class Store {
   readonly #outer: Scope.Scope
   #receiving: Receiving | undefined
   #counting: Counting | undefined
-  /** The names of those that are whole and do not count yet. */
-  readonly #waiting = new Set<string>()
+  /** By their names. */
+  readonly #waiting = new Map<string, Waiting>()
 
   constructor(disk: Disk, directory: string, seed: number, outer: Scope.Scope) {
     this.#disk = disk
@@ -112,7 +118,7 @@ class Store {
       yield* Stream.runForEach(bytes, (piece) => writer.push(piece))
       return yield* writer.finish(index)
     }))
-    return Effect.flatMap(writing, (taken) => Effect.as(this.#name(draft, index, taken), taken)).pipe(
+    return Effect.flatMap(writing, (taken) => Effect.as(this.#nameTaken(draft, index, taken), taken)).pipe(
       Effect.onError(() => Effect.ignore(this.#disk.remove(draft)))
     )
   }
@@ -130,17 +136,19 @@ class Store {
 
   prepare(snapshot: Log.Snapshot): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
-      const receiving = this.#receiving
-      const isReceived = receiving !== undefined && Log.isSameSnapshot(receiving.snapshot, snapshot)
-      if (snapshot.size === 0 || (!isReceived && this.#waiting.has(nameOf(snapshot.index, snapshot)))) return
+      const isEmpty = snapshot.size === 0 && snapshot.checksum === 0
+      if (isEmpty || this.#waiting.has(nameOf(snapshot.index, snapshot))) return
       const draft = join(this.#directory, receivedDraft)
-      if (!isReceived) return yield* corrupt(draft, 0, `nothing is there of the snapshot at ${snapshot.index}`)
+      const receiving = this.#receiving
+      if (receiving === undefined || !Log.isSameSnapshot(receiving.snapshot, snapshot)) {
+        return yield* corrupt(draft, 0, `nothing is there of the snapshot at ${snapshot.index}`)
+      }
       const taken = yield* receiving.writer.finish(snapshot.index)
       yield* this.#forget()
       if (taken.size !== snapshot.size || taken.checksum !== snapshot.checksum) {
         return yield* corrupt(draft, 0, `what was received is not the snapshot at ${snapshot.index}`)
       }
-      yield* this.#name(draft, snapshot.index, taken)
+      yield* this.#name(draft, taken, { index: snapshot.index, isTaken: false })
     })
   }
 
@@ -150,17 +158,13 @@ class Store {
       if (before !== undefined && Log.isSameSnapshot(before.snapshot, snapshot)) return
       const name = nameOf(snapshot.index, snapshot)
       const scope = yield* Scope.fork(this.#outer)
-      if (snapshot.size > 0) {
-        const file = yield* Scope.provide(this.#disk.open(join(this.#directory, name), "existing"), scope)
-        yield* SnapshotFile.verify(file, this.#seed, snapshot.index, snapshot)
-        this.#counting = { snapshot, file, scope, readers: 0, isReplaced: false }
-      } else this.#counting = undefined
-      this.#waiting.delete(name)
-      for (const each of this.#waiting) yield* this.#remove(each)
-      this.#waiting.clear()
+      const file = snapshot.size === 0 ? undefined : yield* this.#opened(name, snapshot, scope)
+      this.#counting = { snapshot, file, scope, readers: 0, isReplaced: false }
+      const gone = this.#letGo(({ index }) => index <= snapshot.index)
+      if (before?.file !== undefined) gone.push(nameOf(before.snapshot.index, before.snapshot))
+      for (const each of gone) if (each !== name || file === undefined) yield* this.#remove(each)
       if (before === undefined) return
       before.isReplaced = true
-      yield* this.#remove(nameOf(before.snapshot.index, before.snapshot))
       yield* closeUnread(before)
     })
   }
@@ -168,13 +172,13 @@ class Store {
   read(snapshot: Log.Snapshot, offset: number, length: number): Effect.Effect<Uint8Array, StorageError> {
     return Effect.suspend(() => {
       const counting = this.#counting
-      if (length === 0) return Effect.succeed(new Uint8Array(0))
       if (
         counting === undefined || !Log.isSameSnapshot(counting.snapshot, snapshot) || offset + length > snapshot.size
       ) {
         const detail = `bytes ${offset} to ${offset + length} of the snapshot at ${snapshot.index} are not there`
         return Effect.fail(failed("read", this.#directory, new Error(detail)))
       }
+      if (counting.file === undefined) return Effect.succeed(new Uint8Array(0))
       counting.readers++
       return Effect.ensuring(
         SnapshotFile.read(counting.file, this.#seed, snapshot.size, offset, length),
@@ -183,6 +187,14 @@ class Store {
           return closeUnread(counting)
         })
       )
+    })
+  }
+
+  #opened(name: string, snapshot: Log.Snapshot, scope: Scope.Scope): Effect.Effect<File, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      const file = yield* Scope.provide(this.#disk.open(join(this.#directory, name), "existing"), scope)
+      yield* SnapshotFile.verify(file, this.#seed, snapshot.index, snapshot)
+      return file
     })
   }
 
@@ -203,12 +215,30 @@ class Store {
   }
 
   /** From a draft to a snapshot that may come to count. */
-  #name(draft: string, index: LogPosition.Index, taken: SnapshotTaken): Effect.Effect<void, StorageError> {
-    const name = nameOf(index, taken)
+  #name(draft: string, taken: SnapshotTaken, waiting: Waiting): Effect.Effect<void, StorageError> {
+    const name = nameOf(waiting.index, taken)
     return this.#disk.rename(draft, join(this.#directory, name)).pipe(
       Effect.andThen(this.#disk.syncDirectory(this.#directory)),
-      Effect.map(() => void this.#waiting.add(name))
+      Effect.map(() => void this.#waiting.set(name, waiting))
     )
+  }
+
+  /** The same for one that was taken here. It has the place of the one before, so there are never two. */
+  #nameTaken(draft: string, index: LogPosition.Index, taken: SnapshotTaken): Effect.Effect<void, StorageError> {
+    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
+      const before = this.#letGo(({ isTaken }) => isTaken)
+      yield* this.#name(draft, taken, { index, isTaken: true })
+      const { snapshot } = this.#counting ?? {}
+      const inUse = [nameOf(index, taken), snapshot && nameOf(snapshot.index, snapshot)]
+      for (const each of before) if (!inUse.includes(each)) yield* this.#remove(each)
+    }))
+  }
+
+  /** The names of those that wait and no longer count for anything. */
+  #letGo(isGone: (waiting: Waiting) => boolean): Array<string> {
+    const gone = [...this.#waiting].filter(([, waiting]) => isGone(waiting)).map(([name]) => name)
+    for (const name of gone) this.#waiting.delete(name)
+    return gone
   }
 
   /** Should it not go, it is only left over. */

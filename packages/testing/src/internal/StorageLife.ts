@@ -3,6 +3,7 @@
  * cases of `StorageTest` are made of.
  */
 import { assert } from "@effect/vitest"
+import type { Log, State } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import { type Identity, type Loaded, Storage, type StorageError, type StorageWrite } from "effect-raft/Storage"
 import * as Context from "effect/Context"
@@ -22,6 +23,19 @@ export const write = (parts: Partial<StorageWrite>): StorageWrite => ({
   entries: undefined,
   boundary: undefined,
   ...parts
+})
+
+/** Nothing of a snapshot's state: one of size 0 needs no bytes. */
+export const emptySnapshot = (boundary: Log.Boundary): Log.Snapshot => ({ ...boundary, size: 0, checksum: 0 })
+
+/** Without how many bytes entries take, which is a hint: no storage has to remember it. */
+export const withoutSizes = (log: Log.Log): Log.Log => ({ ...log, sizes: [] })
+
+/** What was found, as far as it is promised. */
+export const promised = ({ hardState, log, snapshot }: State.Recovered): State.Recovered => ({
+  hardState,
+  log: withoutSizes(log),
+  ...(snapshot && { snapshot })
 })
 
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))

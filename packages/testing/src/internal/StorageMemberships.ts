@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Membership } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import * as Effect from "effect/Effect"
-import { allFrom, commands, expected, life, load, type MakeDisk, write } from "./StorageLife.ts"
+import { allFrom, commands, emptySnapshot, expected, life, load, type MakeDisk, write } from "./StorageLife.ts"
 
 const alone = Membership.make([{ id: "n1", address: "host:1" }])
 
@@ -86,10 +86,9 @@ export const lostCases = <E>(makeDisk: MakeDisk<E>) =>
           ]))
         const kept = yield* load(layer)
 
-        yield* life(
-          layer,
-          (storage) => storage.write([write({ boundary: { index: 2, term: 1, membership: alone } })])
-        )
+        const boundary = { index: 2, term: 1, membership: alone }
+
+        yield* life(layer, (storage) => storage.write([write({ boundary, snapshot: emptySnapshot(boundary) })]))
 
         const memberships = [{ index: 1, membership: alone }, { index: 3, membership: joint }]
         assert.deepStrictEqual(kept.log.memberships, memberships)

@@ -1,0 +1,391 @@
+/** What a storage promises of the snapshots that are taken here, and of how any snapshot is read. */
+import { assert, describe, it } from "@effect/vitest"
+import { crc32 } from "effect-raft/Checksum"
+import { type Log, Membership } from "effect-raft/engine"
+import type { Storage, StorageWrite } from "effect-raft/Storage"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import {
+  allFrom,
+  commands,
+  emptySnapshot,
+  expected,
+  life,
+  load,
+  type MakeDisk,
+  type Opened,
+  reasonOf,
+  write
+} from "./StorageLife.ts"
+
+const membership = Membership.make([{ id: "n1", address: "host:1" }])
+
+/** Bytes of which no two blocks are the same. */
+export const stateOf = (size: number, seed = 1): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, place) => (place * 31 + (place >> 8) * 7 + seed * 101) & 0xff)
+
+export const snapshotOf = (index: number, term: number, bytes: Uint8Array): Log.Snapshot => ({
+  index,
+  term,
+  membership,
+  size: bytes.length,
+  checksum: crc32(bytes)
+})
+
+/** The bytes in pieces of so many, each made when it is asked for. */
+const inPieces = (bytes: Uint8Array, size = 10_000): Stream.Stream<Uint8Array> =>
+  Stream.map(
+    Stream.range(0, Math.ceil(bytes.length / size) - 1),
+    (place) => bytes.slice(place * size, (place + 1) * size)
+  )
+
+const boundaryOf = ({ index, membership: there, term }: Log.Snapshot): Log.Boundary => ({
+  index,
+  term,
+  membership: there
+})
+
+/** All of a snapshot's bytes are these. */
+export const isWhole = Effect.fnUntraced(
+  function*(storage: Storage["Service"], snapshot: Log.Snapshot, bytes: Uint8Array) {
+    const found = yield* storage.readSnapshot(snapshot, 0, bytes.length)
+    assert.strictEqual(found.length, bytes.length)
+    assert.isTrue(found.every((byte, place) => byte === bytes[place]))
+  }
+)
+
+/** Why a write is refused that lets this snapshot count, on a storage of which nothing else is asked then. */
+export const refusalOf = (storage: Storage["Service"], snapshot: Log.Snapshot) =>
+  reasonOf(storage.write([write({ snapshot, hardState: { term: 99, votedFor: undefined } })]))
+
+/** A node with ten entries of term 1. */
+const filled = Effect.fnUntraced(function*<E>(makeDisk: MakeDisk<E>) {
+  const layer = yield* makeDisk
+  yield* life(layer, (storage) => storage.write([write({ entries: commands(1, 1, 10) })]))
+  return layer
+})
+
+export const takingCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that is taken", () => {
+    for (const size of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
+      it.effect(`of ${size} bytes has that size and its CRC-32, and is found again byte by byte once it counts`, () =>
+        Effect.gen(function*() {
+          const layer = yield* filled(makeDisk)
+          const bytes = stateOf(size)
+          const snapshot = snapshotOf(6, 1, bytes)
+
+          for (const pieceSize of [70_000, 65_536, 999]) {
+            yield* life(layer, (storage) =>
+              Effect.gen(function*() {
+                const taken = yield* storage.takeSnapshot(6, inPieces(bytes, pieceSize))
+                assert.deepStrictEqual(taken, { size, checksum: crc32(bytes) })
+                yield* storage.write([write({ snapshot })])
+                yield* isWhole(storage, snapshot, bytes)
+              }))
+            yield* life(layer, (storage) =>
+              Effect.gen(function*() {
+                assert.deepStrictEqual(storage.loaded.snapshot, snapshot)
+                yield* isWhole(storage, snapshot, bytes)
+              }))
+          }
+        }))
+    }
+
+    it.effect("does not count before a write says so, and is gone with the node if none does", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const bytes = stateOf(1000)
+        const snapshot = snapshotOf(6, 1, bytes)
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            yield* storage.takeSnapshot(6, inPieces(bytes))
+            yield* storage.write([write({ hardState: { term: 2, votedFor: "n1" } })])
+            assert.strictEqual(yield* reasonOf(storage.readSnapshot(snapshot, 0, 1)), "Failed")
+          }))
+
+        assert.isUndefined((yield* load(layer)).snapshot)
+        assert.strictEqual(yield* life(layer, (storage) => refusalOf(storage, snapshot)), "Corrupt")
+        assert.isUndefined((yield* load(layer)).snapshot)
+      }))
+
+    it.effect("takes the place of another that does not count, for the same or another index", () =>
+      Effect.gen(function*() {
+        for (const index of [5, 6]) {
+          const layer = yield* filled(makeDisk)
+          const [first, second] = [stateOf(1000, 1), stateOf(1000, 2)]
+          const taking = (storage: Opened) =>
+            Effect.andThen(storage.takeSnapshot(5, inPieces(first)), storage.takeSnapshot(index, inPieces(second)))
+
+          const outcome = yield* life(layer, (storage) =>
+            Effect.andThen(taking(storage), refusalOf(storage, snapshotOf(5, 1, first))))
+          yield* life(layer, (storage) =>
+            Effect.andThen(taking(storage), storage.write([write({ snapshot: snapshotOf(index, 1, second) })])))
+
+          assert.strictEqual(outcome, "Corrupt")
+          yield* life(layer, (storage) =>
+            isWhole(storage, snapshotOf(index, 1, second), second))
+        }
+      }))
+
+    it.effect("counts for its own index alone", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const bytes = stateOf(1000)
+
+        const outcome = yield* life(layer, (storage) =>
+          Effect.andThen(storage.takeSnapshot(5, inPieces(bytes)), refusalOf(storage, snapshotOf(6, 1, bytes))))
+
+        assert.strictEqual(outcome, "Corrupt")
+      }))
+
+    it.effect("may be of several megabytes, which come one after the other", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const piece = (place: number) =>
+          stateOf(50_000, place)
+        const count = 100
+        const checksum = Array.from({ length: count }).reduce<number>((sum, _, place) =>
+          crc32(piece(place), sum), 0)
+        const snapshot = { ...snapshotOf(6, 1, piece(0)), size: count * 50_000, checksum }
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            const taken = yield* storage.takeSnapshot(6, Stream.map(Stream.range(0, count - 1), piece))
+            assert.deepStrictEqual(taken, { size: snapshot.size, checksum })
+            yield* storage.write([write({ snapshot })])
+          }))
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            for (const place of [0, 50, 99]) {
+              assert.deepStrictEqual(
+                [...yield* storage.readSnapshot(snapshot, place * 50_000, 50_000)],
+                [...piece(place)]
+              )
+            }
+          }))
+      }))
+  })
+
+export const interruptedCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that is taken", () => {
+    it.effect("leaves nothing when its stream fails, whose error is passed on", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const bytes = stateOf(100_000)
+        const failing = Stream.concat(inPieces(bytes), Stream.fail("no more"))
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            assert.strictEqual(yield* Effect.flip(storage.takeSnapshot(6, failing)), "no more")
+            assert.strictEqual(yield* refusalOf(storage, snapshotOf(6, 1, bytes)), "Corrupt")
+          }))
+        assert.isUndefined((yield* load(layer)).snapshot)
+      }))
+
+    it.effect("leaves nothing when it is interrupted, and another can be taken", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const bytes = stateOf(100_000)
+        const snapshot = snapshotOf(6, 1, bytes)
+        const begun = yield* Deferred.make<void>()
+        const stuck = Stream.concat(
+          inPieces(bytes),
+          Stream.fromEffect(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+        )
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            const taking = yield* Effect.forkChild(storage.takeSnapshot(6, stuck))
+            yield* Deferred.await(begun)
+            yield* Fiber.interrupt(taking)
+            yield* storage.takeSnapshot(6, inPieces(bytes))
+            yield* storage.write([write({ snapshot })])
+          }))
+
+        yield* life(layer, (storage) => isWhole(storage, snapshot, bytes))
+      }))
+
+    it.effect("is taken while the log grows, loses its end and begins later", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const before = emptySnapshot(boundaryOf(snapshotOf(3, 1, stateOf(0))))
+        const bytes = stateOf(200_000)
+        const snapshot = snapshotOf(6, 1, bytes)
+        const writes = [
+          write({ entries: commands(11, 1, 5) }),
+          write({ truncateAfter: 12, entries: commands(13, 2, 3) }),
+          write({ snapshot: before, boundary: boundaryOf(before) }),
+          write({ entries: commands(16, 2, 1) })
+        ]
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            const meanwhile = Stream.mapEffect(
+              inPieces(bytes, 50_000),
+              (piece, place) => Effect.as(storage.write(writes.slice(place, place + 1)), piece)
+            )
+            yield* storage.takeSnapshot(6, meanwhile)
+          }))
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            assert.deepStrictEqual(storage.loaded.snapshot, before)
+            assert.deepStrictEqual(
+              yield* allFrom(storage, 4, storage.loaded.log.last),
+              [...expected(4, 12, 1), ...expected(13, 16, 2)]
+            )
+            yield* storage.takeSnapshot(6, inPieces(bytes))
+            yield* storage.write([write({ snapshot, boundary: boundaryOf(snapshot) })])
+          }))
+        yield* life(layer, (storage) => isWhole(storage, snapshot, bytes))
+      }))
+  })
+
+export const adoptionCases = <E>(makeDisk: MakeDisk<E>) => {
+  const bytes = stateOf(70_000)
+  const snapshot = snapshotOf(6, 1, bytes)
+  const adopting: StorageWrite = write({
+    hardState: { term: 2, votedFor: "n1" },
+    truncateAfter: 8,
+    entries: commands(9, 2, 1),
+    boundary: { index: 5, term: 1, membership },
+    snapshot
+  })
+
+  describe("a snapshot comes to count", () => {
+    it.effect("with the boundary, the truncation and all else in its write, or not at all", () =>
+      Effect.gen(function*() {
+        for (const turns of [0, 1, 2, 3, 4, 6, 9, 100]) {
+          const layer = yield* filled(makeDisk)
+          yield* life(layer, (storage) =>
+            Effect.gen(function*() {
+              yield* storage.takeSnapshot(6, inPieces(bytes))
+              const writing = yield* Effect.forkChild(storage.write([adopting]), { startImmediately: true })
+              for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+              yield* Fiber.interrupt(writing)
+            }))
+
+          yield* life(layer, (storage) =>
+            Effect.gen(function*() {
+              const { hardState: { term }, log, snapshot: found } = storage.loaded
+              const isAdopted = term === 2
+              assert.deepStrictEqual(
+                [log.boundary.index, log.last, found],
+                isAdopted ? [5, 9, snapshot] : [0, 10, undefined]
+              )
+              if (isAdopted) yield* isWhole(storage, snapshot, bytes)
+              yield* allFrom(storage, log.boundary.index + 1, log.last)
+            }))
+        }
+      }))
+
+    it.effect("unless its size or its checksum is another; then nothing of the write is kept", () =>
+      Effect.gen(function*() {
+        for (
+          const wrong of [{ checksum: (snapshot.checksum ^ 1) >>> 0 }, { size: 69_999 }, { size: 70_001 }, { size: 0 }]
+        ) {
+          const layer = yield* filled(makeDisk)
+
+          const outcome = yield* life(layer, (storage) =>
+            Effect.andThen(
+              storage.takeSnapshot(6, inPieces(bytes)),
+              refusalOf(storage, { ...snapshot, ...wrong })
+            ))
+
+          assert.strictEqual(outcome, "Corrupt")
+          const loaded = yield* load(layer)
+          assert.deepStrictEqual([loaded.hardState.term, loaded.snapshot], [0, undefined])
+        }
+      }))
+
+    it.effect("without bytes if it is of size 0, and such a one leaves alone what is being taken", () =>
+      Effect.gen(function*() {
+        const layer = yield* filled(makeDisk)
+        const empty = emptySnapshot(boundaryOf(snapshotOf(3, 1, stateOf(0))))
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            yield* storage.write([write({ snapshot: empty })])
+            assert.strictEqual((yield* storage.readSnapshot(empty, 0, 0)).length, 0)
+            yield* storage.takeSnapshot(6, inPieces(bytes))
+            yield* storage.write([write({ boundary: boundaryOf(empty) })])
+            yield* storage.write([write({ snapshot })])
+          }))
+
+        yield* life(layer, (storage) =>
+          Effect.gen(function*() {
+            assert.deepStrictEqual([storage.loaded.snapshot, storage.loaded.log.boundary.index], [snapshot, 3])
+            yield* isWhole(storage, snapshot, bytes)
+          }))
+      }))
+  })
+}
+
+export const readingCases = <E>(makeDisk: MakeDisk<E>) => {
+  const bytes = stateOf(200_000)
+  const snapshot = snapshotOf(6, 1, bytes)
+  const counting = <A, E2>(use: (storage: Opened) => Effect.Effect<A, E2>) =>
+    Effect.gen(function*() {
+      const layer = yield* filled(makeDisk)
+      return yield* life(layer, (storage) =>
+        Effect.gen(function*() {
+          yield* storage.takeSnapshot(6, inPieces(bytes))
+          yield* storage.write([write({ snapshot })])
+          return yield* use(storage)
+        }))
+    })
+
+  describe("a snapshot that counts", () => {
+    it.effect("is read from any place to any other", () =>
+      counting((storage) =>
+        Effect.gen(function*() {
+          const places = [0, 1, 65_535, 65_536, 65_537, 131_072, 199_999, 200_000]
+          for (const from of places) {
+            for (const to of places.filter((place) => place >= from)) {
+              const found = yield* storage.readSnapshot(snapshot, from, to - from)
+              assert.strictEqual(found.length, to - from)
+              assert.isTrue(found.every((byte, place) => byte === bytes[from + place]))
+            }
+          }
+        })
+      ))
+
+    it.effect("is not read past its end, nor taken for another", () =>
+      counting((storage) =>
+        Effect.gen(function*() {
+          const others = [{ index: 5 }, { term: 2 }, { size: 199_999 }, { checksum: (snapshot.checksum ^ 1) >>> 0 }]
+          assert.strictEqual(yield* reasonOf(storage.readSnapshot(snapshot, 199_999, 2)), "Failed")
+          for (const other of others) {
+            assert.strictEqual(yield* reasonOf(storage.readSnapshot({ ...snapshot, ...other }, 0, 1)), "Failed")
+            assert.strictEqual(yield* reasonOf(storage.readSnapshot({ ...snapshot, ...other }, 0, 0)), "Failed")
+          }
+        })
+      ))
+
+    it.effect("is read as it was, or not any more, while another takes its place, and then not any more", () =>
+      counting((storage) =>
+        Effect.gen(function*() {
+          const later = stateOf(100_000, 2)
+          const next = snapshotOf(8, 1, later)
+          yield* storage.takeSnapshot(8, inPieces(later))
+          const writing = yield* Effect.forkChild(storage.write([write({ snapshot: next })]), {
+            startImmediately: true
+          })
+          const reads = Array.from({ length: 20 }, () => Effect.exit(isWhole(storage, snapshot, bytes)))
+          const exits = yield* Effect.forEach(reads, (read) => Effect.andThen(Effect.yieldNow, read))
+          yield* Fiber.join(writing)
+
+          for (const exit of exits) {
+            if (exit._tag === "Success") continue
+            assert.strictEqual(yield* reasonOf(exit), "Failed")
+          }
+          assert.strictEqual(yield* reasonOf(storage.readSnapshot(snapshot, 0, 1)), "Failed")
+          yield* isWhole(storage, next, later)
+        })
+      ))
+  })
+}
