@@ -80,7 +80,7 @@ describe("a peer that does not read", () => {
       const m = yield* alone({ maxQueueBytes: 1_000_000, idleTimeout: 60_000 })
       const a = yield* acquainted(m.port)
       a.socket.pause()
-      const message = chunk("m", 300_000)
+      const message = chunk("m", 1_000_000)
       let [chunks, notes] = [0, 0]
       const fill = () => {
         const before = chunks
@@ -113,6 +113,19 @@ describe("a peer that does not read", () => {
       assert.deepStrictEqual(sent, [...Array.from({ length: 10 }, () => true), false, false])
       yield* eventually("ten arrive", () => a.count(Kind.message + 3) === 10)
     }).pipe(quiet))
+
+  for (const [what, message] of [["entries", heavy("m", 10)], ["chunks", chunk("m", 10)]] as const) {
+    it.live(`is not sent so many ${what} in one turn that nothing else would be taken`, () =>
+      Effect.gen(function*() {
+        const m = yield* alone({ maxQueueMessages: 8 })
+        yield* acquainted(m.port)
+
+        const sent = Array.from({ length: 8 }, () => m.send("a", message))
+
+        assert.deepStrictEqual(sent, [...Array.from({ length: 6 }, () => true), false, false])
+        assert.deepStrictEqual([1, 2, 3].map(() => m.send("a", note("m"))), [true, true, false])
+      }).pipe(quiet))
+  }
 
   it.live("is never sent a message that it would have to refuse", () =>
     Effect.gen(function*() {
