@@ -20,6 +20,7 @@
  */
 import { Engine, type LogPosition, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Requests from "./Requests.ts"
 import * as Notation from "./ScriptNotation.ts"
 
 /** A cluster, and the messages that a script keeps back. */
@@ -191,7 +192,7 @@ export const commands: Readonly<Record<string, Command>> = {
   crash,
   change: (stage, { options, words: [id, ...words] }) => {
     const expected = options.get("expected")
-    const input = EngineCluster.change(
+    const input = Requests.change(
       stage.cluster,
       Notation.parseChange(words, options),
       expected === undefined ? undefined : Notation.parseNumber(expected)
@@ -199,7 +200,7 @@ export const commands: Readonly<Record<string, Command>> = {
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   transfer: (stage, { words: [id, , to = "", , within = "1000"] }) => {
-    const input = EngineCluster.transfer(stage.cluster, to, Notation.parseNumber(within))
+    const input = Requests.transfer(stage.cluster, to, Notation.parseNumber(within))
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   timeout: (stage, { words: [id] }) => {
@@ -240,11 +241,11 @@ export const commands: Readonly<Record<string, Command>> = {
   propose: (stage, { words: [id, count] }) => {
     const asked = liveNode(stage, id)
     EngineCluster.take(stage.cluster, asked, [
-      EngineCluster.proposal(stage.cluster, asked, count === undefined ? 1 : Notation.parseNumber(count))
+      Requests.proposal(stage.cluster, asked, count === undefined ? 1 : Notation.parseNumber(count))
     ])
   },
   read: (stage, { words: [id] }) =>
-    EngineCluster.take(stage.cluster, liveNode(stage, id), [EngineCluster.read(stage.cluster)]),
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [Requests.read(stage.cluster)]),
   disk: (stage, { words }) => {
     const { isSlow, node } = setSpeed(stage, words)
     if (!isSlow) EngineCluster.persist(stage.cluster, node, node.state.durability.issued)

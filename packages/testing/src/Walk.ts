@@ -7,6 +7,7 @@
  */
 import { Engine, Log, Membership, type Output, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Requests from "./Requests.ts"
 import * as WalkOperator from "./WalkOperator.ts"
 
 export interface Options {
@@ -111,8 +112,8 @@ const deliverMany = (walker: Walker, node: EngineCluster.Node): void => {
   cluster.flights = cluster.flights.filter((flight) => !flights.includes(flight))
   const received = flights.map((flight) => EngineCluster.received(cluster, node, flight))
   const others = [
-    EngineCluster.proposal(cluster, node, 1 + chance(walker, 3)),
-    EngineCluster.read(cluster),
+    Requests.proposal(cluster, node, 1 + chance(walker, 3)),
+    Requests.read(cluster),
     { _tag: "Timer", now: cluster.now } as const
   ]
   EngineCluster.take(cluster, node, [...received, ...others.filter(() => chance(walker, 3) === 0)])
@@ -177,9 +178,9 @@ const happen = (walker: Walker): void => {
   if (kind >= 100 - changes - deaths || !node.isUp && kind > 90) return dieOrRise(walker, node)
   if (!node.isUp) return
   if (kind < 74) {
-    return EngineCluster.take(cluster, node, [EngineCluster.proposal(cluster, node, 1 + chance(walker, 3))])
+    return EngineCluster.take(cluster, node, [Requests.proposal(cluster, node, 1 + chance(walker, 3))])
   }
-  if (kind < 78) return EngineCluster.take(cluster, node, [EngineCluster.read(cluster)])
+  if (kind < 78) return EngineCluster.take(cluster, node, [Requests.read(cluster)])
   if (kind < 84) return deliverMany(walker, node)
   return kind < 90 ? useDisk(walker, node) : useLane(walker, node)
 }
@@ -232,7 +233,7 @@ const checkEnd = (walker: Walker): void => {
   // A proposal waits for something to be committed in its place: fill the log beyond every place that is waited for.
   const waited = Math.max(...nodes.flatMap(({ state }) => state.waiters.map(({ to }) => to)), 0)
   while (leader.state.log.last <= waited && leader.state.role._tag === "Leader") {
-    EngineCluster.take(cluster, leader, [EngineCluster.proposal(cluster, leader, 5)])
+    EngineCluster.take(cluster, leader, [Requests.proposal(cluster, leader, 5)])
     heal(walker, 1)
   }
   for (const { entries, id, state } of nodes) {

@@ -6,6 +6,7 @@
  */
 import { Chance, Log, type LogPosition, type Membership } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Requests from "./Requests.ts"
 
 /** Chance as it is carried along. */
 export interface Chooser {
@@ -57,10 +58,10 @@ export const wish = (
   const ids = nodes.map(({ id }) => id)
   if (chance(chooser, 5) === 0) {
     const to = oneOf(chooser, ids) ?? asked.id
-    return EngineCluster.take(cluster, asked, [EngineCluster.transfer(cluster, to, 50 + chance(chooser, 600))])
+    return EngineCluster.take(cluster, asked, [Requests.transfer(cluster, to, 50 + chance(chooser, 600))])
   }
   const change = anyChange(chooser, ids)
   const seen = Log.membershipIndex(asked.state.log)
   const expected = chance(chooser, 4) === 0 ? seen - chance(chooser, 2) : undefined
-  EngineCluster.take(cluster, asked, [EngineCluster.change(cluster, change, expected)])
+  EngineCluster.take(cluster, asked, [Requests.change(cluster, change, expected)])
 }
