@@ -271,7 +271,7 @@ const checkOutput = (history: History, node: Observed, output: Output.Output): v
       }
       return
     case "SnapshotDone":
-      return SnapshotInvariants.checkDone(node, output)
+      return SnapshotInvariants.checkDone(history.snapshots, node, output)
     default:
       return
   }
@@ -280,6 +280,7 @@ const checkOutput = (history: History, node: Observed, output: Output.Output): v
 /** Someone asks a node; the answer must not be older than the question. */
 export const asked = (history: History, of: LogPosition.NodeId, input: Input.Input): void => {
   if (input._tag === "Read") history.reads.set(input.read, history.committed.length)
+  if (input._tag === "RequestSnapshot") history.snapshots.open.set(input.request, of)
   MembershipInvariants.asked(history.changes, of, input)
 }
 

@@ -15,9 +15,13 @@ export interface Snapshots {
   readonly applied: Map<LogPosition.NodeId, LogPosition.Index>
   /** The membership that the cluster began with. */
   founding: Membership.Membership | undefined
+  /** Who waits for a snapshot, and of whom. */
+  readonly open: Map<State.Handle, LogPosition.NodeId>
+  /** How many have waited. */
+  done: number
 }
 
-export const make = (): Snapshots => ({ applied: new Map(), founding: undefined })
+export const make = (): Snapshots => ({ applied: new Map(), founding: undefined, open: new Map(), done: 0 })
 
 /** A node, and its state machine if it is known. */
 export interface Held {
@@ -80,10 +84,19 @@ export const checkNode = (snapshots: Snapshots, held: Held, committed: Entries):
 }
 
 /** A node has died: its state machine begins anew, unless it keeps its state itself, which this one does not. */
-export const died = ({ applied }: Snapshots, id: LogPosition.NodeId): void => void applied.delete(id)
+export const died = ({ applied, open }: Snapshots, id: LogPosition.NodeId): void => {
+  applied.delete(id)
+  for (const [request, of] of open) if (of === id) open.delete(request)
+}
 
 /** Whoever waits for a snapshot is told of one that a crash would not take away. */
-export const checkDone = ({ id, stored }: Held, { index, request }: Output.SnapshotDone): void => {
+export const checkDone = (
+  snapshots: Snapshots,
+  { id, stored }: Held,
+  { index, request }: Output.SnapshotDone
+): void => {
+  hold("whoever waits for a snapshot is told once", snapshots.open.delete(request), () => `#${request} on ${id}`)
+  snapshots.done++
   const isKept = (stored.snapshot?.index ?? 0) >= index
   hold("a snapshot that is done is on the disk", isKept, () => `#${request} at ${index} on ${id}`)
 }
