@@ -272,8 +272,6 @@ const checkOutput = (history: History, node: Observed, output: Output.Output): v
       return
     case "SnapshotDone":
       return SnapshotInvariants.checkDone(history.snapshots, node, output)
-    default:
-      return
   }
 }
 

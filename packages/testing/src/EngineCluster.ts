@@ -194,7 +194,7 @@ const complete = (cluster: Cluster, node: Node, write: number): ReadonlyArray<In
   store(cluster, node, Disk.persist(node.disk, write))
   const ready = node.held.filter((held) => held.after <= write)
   node.held = node.held.filter((held) => held.after > write)
-  const refused = ready.flatMap(({ after: _, ...flight }) => release(cluster, node, flight, node.isDiskSlow))
+  const refused = ready.flatMap((held) => release(cluster, node, held, node.isDiskSlow))
   return [{ _tag: "Persisted", now: cluster.now, write }, ...refused]
 }
 

@@ -4,8 +4,7 @@
  * A snapshot stands for entries, so it is held against them, one by one: on the disk, on its way, and in the state that
  * was restored from it. So is the membership that comes with it, which nobody could look up any more.
  */
-import type { LogPosition, Membership, Message, Output, State } from "effect-raft/engine"
-import { type Log } from "effect-raft/engine"
+import type { Log, LogPosition, Membership, Message, Output, State } from "effect-raft/engine"
 import * as Disk from "./Disk.ts"
 import { hold } from "./Sentence.ts"
 
@@ -49,7 +48,9 @@ const checkBoundary = (
   detail: () => string
 ): void => {
   hold(`${sentence} stands for what is committed`, committed[index - 1]?.term === term, detail)
-  const isInForce = isSameMembership(membershipAt(snapshots, committed, index), membership)
+  // Who joined does not know what was before; it may be asked of whatever stands for more than its own log.
+  const isInForce = (sentence === "a boundary" && membership.members.length === 0)
+    || isSameMembership(membershipAt(snapshots, committed, index), membership)
   hold(`the membership of ${sentence} is the one in force there`, isInForce, detail)
 }
 

@@ -60,7 +60,8 @@ export const wish = (
     return EngineCluster.take(cluster, asked, [{ _tag: "AbortTransfer", now: cluster.now }])
   }
   if (chance(chooser, 5) === 0) {
-    const to = oneOf(chooser, nodes)?.id ?? asked.id
+    // Who never stands by itself would keep what it has from those who do, once it no longer leads.
+    const to = oneOf(chooser, members.filter(({ priority }) => priority !== 0))?.id ?? asked.id
     return EngineCluster.take(cluster, asked, [Requests.transfer(cluster, to, 50 + chance(chooser, 600))])
   }
   const change = anyChange(chooser, members)
