@@ -40,16 +40,17 @@ const isDue = ({ handed, log, settings, snapshot, snapshotRequests }: State): bo
 }
 
 /** Asks for a snapshot of what was handed over by now, if one is wanted and none is under way. */
-export const take = (state: State): Next => flow(finish, begin)(state)
+export const take = (state: State): Next => flow(finish, begin, finish)(state)
 
 const begin = (state: State): Next => {
   if (state.snapshotting !== undefined || !isDue(state) || isSending(state)) return next(state)
   const isWitness = Membership.isWitness(Log.membership(state.log), state.id)
   const index = isWitness ? state.applied : state.handed
-  const snapshotting = { index, requests: state.snapshotRequests, write: undefined }
+  // Nothing is new since the last one: it is wanted, and may be on its way to the disk.
+  const write = index <= state.snapshot.index ? state.durability.issued : undefined
+  const snapshotting = { index, requests: state.snapshotRequests, write }
   const begun = { ...state, snapshotting, snapshotRequests: [] }
-  // Nothing is new since the last one, which may be about to be restored.
-  if (index <= state.snapshot.index) return settle(begun)
+  if (write !== undefined) return next(begun)
   // A witness has no state: that the log is given up is all there is to it.
   return isWitness ? keep(begun, { index, size: 0, checksum: 0 }) : next(begun, { _tag: "TakeSnapshot", index })
 }
