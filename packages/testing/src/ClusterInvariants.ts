@@ -205,6 +205,7 @@ const outcomeOf = { Resolved: "resolved", Superseded: "superseded", Indeterminat
 
 const settleProposal = (
   history: History,
+  committed: ReadonlyArray<Entry>,
   { _tag, batch, from, to }: Output.Resolved | Output.Superseded | Output.Indeterminate
 ): void => {
   const first = history.accepted.get(batch)?.from ?? from
@@ -213,10 +214,10 @@ const settleProposal = (
     hold("a proposal has one outcome", !history.outcomes.has(content), () => content)
     history.outcomes.set(content, outcomeOf[_tag])
     if (_tag === "Indeterminate") continue
-    const isCommitted = history.committed[index - 1]?.content === content
+    const isCommitted = committed[index - 1]?.content === content
     if (_tag === "Resolved") hold("what is resolved is committed", isCommitted, () => `${content} at ${index}`)
     else {
-      const happened = history.committed.some((entry) => entry.content === content)
+      const happened = committed.some((entry) => entry.content === content)
       hold("what is superseded did not happen", !happened, () => `${content} at ${index}`)
     }
   }
@@ -233,7 +234,7 @@ const checkOutput = (history: History, node: Observed, output: Output.Output): v
       return MembershipInvariants.answered(
         history.changes,
         output,
-        history.committed,
+        committedFor(history, node),
         history.reigns.get(state.term)?.id
       )
     case "Accepted":
@@ -245,7 +246,7 @@ const checkOutput = (history: History, node: Observed, output: Output.Output): v
     case "Resolved":
     case "Superseded":
     case "Indeterminate":
-      return settleProposal(history, output)
+      return settleProposal(history, committedFor(history, node), output)
     case "ReadReady": {
       const floor = history.reads.get(output.read) ?? 0
       hold(

@@ -1,7 +1,7 @@
 /**
  * What clients and operators ask of a node, as inputs, each under a handle of its own.
  */
-import { type Input, LastResort, type LogPosition, type Membership } from "effect-raft/engine"
+import { type Input, LastResort, type LogPosition, type Membership, type State } from "effect-raft/engine"
 import * as ClusterInvariants from "./ClusterInvariants.ts"
 import type * as EngineCluster from "./EngineCluster.ts"
 
@@ -19,11 +19,12 @@ export const proposal = (cluster: Cluster, node: EngineCluster.Node, count: numb
   return { _tag: "Propose", now: cluster.now, batch, count, ...(bytes > 0 && { bytes: bytes * count }) }
 }
 
-export const read = (cluster: Cluster, isLease = false): Input.Input => ({
+/** Under a handle of its own, unless it is given one: whoever starts again may count from the beginning. */
+export const read = (cluster: Cluster, isLease = false, handle?: State.Handle): Input.Input => ({
   _tag: "Read",
   now: cluster.now,
   isLease,
-  read: ++cluster.handles
+  read: handle ?? ++cluster.handles
 })
 
 export const change = (cluster: Cluster, change: Membership.Change, expected?: LogPosition.Index): Input.Input => ({

@@ -8,7 +8,7 @@
  *   deliver · deliver once · deliver together n1 · deliver|drop|duplicate|hold|release|postpone <which>
  *   settle · run 3000                   deliver everything, and let time pass meanwhile; only outcomes are told
  *   say n3@2 → n1 RequestVote last=5@1
- *   propose n1 3 [bytes=100] · read n1 [by lease]
+ *   propose n1 3 [bytes=100] · read n1 [by lease] [as=1]
  *   change n1 add-voter|add-learner|promote|demote|remove n4 [expected=3] · change n1 replace n1,n4 [learners=n5]
  *   transfer n1 to n3 [within 1000] · abort n1
  *   plan n1 n2 · force n1               what is to be done when no others are left, and doing it
@@ -299,9 +299,15 @@ export const commands: Readonly<Record<string, Command>> = {
     const proposal = Requests.proposal(stage.cluster, asked, Notation.parseNumber(count), bytes)
     EngineCluster.take(stage.cluster, asked, [proposal])
   },
-  read: (stage, { words: [id, ...how] }) => {
+  read: (stage, { options, words: [id, ...how] }) => {
     if (how.length > 0 && how.join(" ") !== "by lease") throw new Error(`"${how.join(" ")}" is no way to read`)
-    EngineCluster.take(stage.cluster, liveNode(stage, id), [Requests.read(stage.cluster, how.length > 0)])
+    const handle = options.get("as")
+    const read = Requests.read(
+      stage.cluster,
+      how.length > 0,
+      handle === undefined ? handle : Notation.parseNumber(handle)
+    )
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [read])
   },
   disk: (stage, { words }) => {
     const { isSlow, node } = setSpeed(stage, words)
@@ -351,7 +357,7 @@ export const commands: Readonly<Record<string, Command>> = {
 }
 
 const describeLog = ({ state: { log } }: EngineCluster.Node): string =>
-  log.last === 0 ? "-" : log.runs.map(({ start, term }, place) => {
+  log.runs.length === 0 ? "-" : log.runs.map(({ start, term }, place) => {
     const end = (log.runs[place + 1]?.start ?? log.last + 1) - 1
     return `${start === end ? start : `${start}-${end}`}@${term}`
   }).join(",")

@@ -165,13 +165,13 @@ const parseAppendReply = (
   return { _tag: "AppendReply", ...header, sequence, accepted: false, match: parseNumber(refused), last, runs }
 }
 
-/** `bytes=2-3 of 5`, or `at=2 of 5` for a heartbeat. The bytes are those of entries that are given, `log=` or all alike. */
+/** `bytes=2-3 of 5`, or `at=2 of 5` for a heartbeat. The bytes are those of entries that are given. */
 const parseSnapshot = (
   header: { from: string; term: number },
   { options, words }: Arguments
 ): Spoken => {
   const position = parsePosition(options.get("snapshot"))
-  const covered = parseEntries(options.get("log") ?? `1-${position.index}@${position.term}`)
+  const covered = parseEntries(options.get("log") ?? `1-${position.index}@${position.term}`, 1, options.get("changes"))
   const { bytes, checksum } = Machine.writeDown(covered, 0)
   const size = parseNumber(words[words.indexOf("of") + 1])
   const [first = "0", last = first] = (options.get("bytes") ?? "").split("-")
