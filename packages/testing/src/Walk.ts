@@ -90,8 +90,8 @@ const settingsOf = (walker: WalkOperator.Chooser): Settings.Settings => {
   return {
     ...settings,
     ...bytes,
-    snapshotEntries: 3 + chance(walker, 12),
-    entriesKept: chance(walker, 6),
+    snapshotEntries: 2 + chance(walker, 8),
+    entriesKept: chance(walker, 4),
     snapshotChunkBytes: 1 + chance(walker, 6),
     maxChunksInFlight: 1 + chance(walker, 3)
   }
@@ -108,7 +108,7 @@ const forecast = (walker: Walker): Weather => {
     heals: (isManaged ? 3 : 1) + chance(walker, 4),
     loss: (isManaged ? 15 : 5) + chance(walker, 60),
     disorder: 2 + chance(walker, 10),
-    wishes: isManaged ? 4 + chance(walker, 30) : 0
+    wishes: isManaged ? 6 + chance(walker, 36) : 0
   }
 }
 
@@ -180,10 +180,14 @@ const areDisksKnown = ({ nodes }: Walker): boolean =>
 /** One node at most loses its disk, where its members stay the same: the others are a majority. */
 const mayWipe = (walker: Walker): boolean =>
   !walker.isManaged && walker.nodes.length > 2 && walker.cluster.history.wiped.size === 0
-  && walker.special === undefined && chance(walker, 3) === 0 && areDisksKnown(walker)
+  && walker.special === undefined && areDisksKnown(walker)
+
+const loseDisk = (walker: Walker): void => {
+  const node = oneOf(walker, walker.nodes)
+  if (node !== undefined) EngineCluster.wipe(walker.cluster, node)
+}
 
 const dieOrRise = (walker: Walker, node: EngineCluster.Node): void => {
-  if (mayWipe(walker)) return EngineCluster.wipe(walker.cluster, node)
   if (!node.isUp) return EngineCluster.restart(walker.cluster, node)
   walker.crashes++
   EngineCluster.crash(walker.cluster, node, chance(walker, node.disk.waiting.length + 1))
@@ -219,6 +223,7 @@ const happen = (walker: Walker): void => {
     return WalkOperator.wish(walker, walker.cluster, walker.nodes, walker.members)
   }
   if (chance(walker, 60) === 0) return wantSnapshot(walker)
+  if (chance(walker, 20) === 0 && mayWipe(walker)) return loseDisk(walker)
   const kind = chance(walker, 100)
   const node = oneOf(walker, walker.isManaged && chance(walker, 2) === 0 ? leaders(walker) : walker.nodes)
   if (kind < 52) return deliverSome(walker)
