@@ -37,6 +37,7 @@ describe("a state machine that remembers everything", () => {
     assert.deepStrictEqual(waiting.contents, entries(1, 1))
     assert.deepStrictEqual(restored.contents, entries(1, 9))
     assert.deepStrictEqual(run(waiting, 9, 2).contents, entries(1, 2))
+    assert.deepStrictEqual(run(machine(apply(5, 6), restore(7)), 9).contents, entries(1, 7))
   })
 
   it("writes its state down as it is after the last entry before that was wanted", () => {
