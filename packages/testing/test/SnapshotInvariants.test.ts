@@ -19,17 +19,18 @@ const snapshot = (index: number, bytes = committed.slice(0, index)): Disk.Stored
 })
 
 interface Changed {
+  readonly id?: string
   readonly state?: Partial<State.State>
   readonly stored?: Partial<Disk.Stored>
   readonly contents?: ReadonlyArray<Disk.Entry>
 }
 
 /** A node with a snapshot of three entries, whose log begins after the second. */
-const node = ({ contents = committed, state = {}, stored = {} }: Changed = {}): SnapshotInvariants.Held => {
+const node = ({ contents = committed, id = "n1", state = {}, stored = {} }: Changed = {}): SnapshotInvariants.Held => {
   const [started] = Engine.start({ id: "n1", settings: Settings.defaults, seed: 1, now: 0 })
   const { bytes: _, ...known } = snapshot(3)
   return {
-    id: "n1",
+    id,
     entries: committed,
     contents,
     state: { ...started, applied: 4, log: { ...started.log, boundary: boundary(2) }, snapshot: known, ...state },
@@ -57,6 +58,14 @@ describe("the invariants of snapshots", () => {
       /state machines hold what is committed, and the same \(2 on n1\)/
     )
     assert.throws(() => check(node({ contents: committed.slice(0, 3) })), /takes for applied is in its state machine/)
+  })
+
+  it("notice entries without payloads on a node that is no witness", () => {
+    const log = { ...Log.empty(), boundary: boundary(2) }
+    const contents = committed.map(Disk.withhold)
+
+    assert.throws(() => check(node({ contents, state: { log } })), /nobody but a witness lacks payloads/)
+    check(node({ contents, state: { log: { ...log, memberships: [{ index: 3, membership: two }] } }, id: "n3" }))
   })
 
   it("notice a state machine that is set back", () => {
