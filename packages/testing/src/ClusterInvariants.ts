@@ -7,10 +7,12 @@
  * "acknowledged before" are sentences about history. Whoever runs a cluster (a script, a simulation, a model
  * checker) tells them what happened; the first sentence that does not hold is thrown.
  */
-import type { Input, LogPosition, Membership, Message, Output, State } from "effect-raft/engine"
-import { Log } from "effect-raft/engine"
-import type { Entry, Stored } from "./Disk.ts"
+import type { Input, Membership, Message, Output, State } from "effect-raft/engine"
+import { Log, LogPosition } from "effect-raft/engine"
+import { type Entry, isSame as same, type Stored, withheld } from "./Disk.ts"
 import * as MembershipInvariants from "./MembershipInvariants.ts"
+import { hold } from "./Sentence.ts"
+import * as SnapshotInvariants from "./SnapshotInvariants.ts"
 
 /** One node, seen from outside. */
 export interface Observed {
@@ -21,6 +23,8 @@ export interface Observed {
   readonly entries: ReadonlyArray<Entry>
   /** What a crash would leave. */
   readonly stored: Stored
+  /** What the state machine holds, where that is known. */
+  readonly contents?: ReadonlyArray<Entry> | undefined
 }
 
 interface Place {
@@ -40,16 +44,29 @@ interface Counted {
   readonly membership: Membership.Membership
 }
 
+/** What was committed before a membership was forced: those who have not heard of that still go by it. */
+interface Chapter {
+  readonly epoch: number
+  readonly committed: Array<Entry>
+  readonly counted: Counted | undefined
+}
+
 /** Everything that later steps are held against. */
 export interface History {
   readonly reigns: Map<LogPosition.Term, Reign>
   /** What stands at a position, wherever it was seen. */
   readonly places: Map<string, Place>
-  readonly committed: Array<Entry>
+  /** How often a membership was forced; what is committed belongs to the newest epoch. */
+  epoch: number
+  committed: Array<Entry>
   counted: Counted | undefined
+  readonly past: Array<Chapter>
+  /** Who lost a disk: what it had acknowledged was there once. */
+  readonly wiped: Set<LogPosition.NodeId>
+  readonly snapshots: SnapshotInvariants.Snapshots
   readonly changes: MembershipInvariants.Changes
   readonly accepted: Map<State.Handle, Output.Accepted>
-  readonly outcomes: Map<string, "resolved" | "superseded" | "refused">
+  readonly outcomes: Map<string, "resolved" | "superseded" | "refused" | "indeterminate">
   /** For each open read, what was committed when it was asked. */
   readonly reads: Map<State.Handle, LogPosition.Index>
   /** The newest term and vote that each disk held. */
@@ -59,8 +76,12 @@ export interface History {
 export const make = (): History => ({
   reigns: new Map(),
   places: new Map(),
+  epoch: 0,
   committed: [],
   counted: undefined,
+  past: [],
+  wiped: new Set(),
+  snapshots: SnapshotInvariants.make(),
   changes: MembershipInvariants.make(),
   accepted: new Map(),
   outcomes: new Map(),
@@ -68,15 +89,26 @@ export const make = (): History => ({
   hardStates: new Map()
 })
 
-const hold = (sentence: string, isTrue: boolean, detail: () => string): void => {
-  if (!isTrue) throw new Error(`not so: ${sentence} (${detail()})`)
-}
-
 /** The name of a proposed command: its batch and its place in it. */
 export const contentOf = (batch: State.Handle, place: number): string => `#${batch}.${place}`
 
-const same = (left: Entry | undefined, right: Entry | undefined): boolean =>
-  left !== undefined && right !== undefined && left.content === right.content && left.term === right.term
+const epochOf = ({ state: { log } }: Observed): number => LogPosition.epochOf(Log.lastTerm(log))
+
+/** A log reaches a new epoch: what is committed from now on goes on from there, whatever else had been. */
+const turnPage = (history: History, node: Observed): void => {
+  const epoch = epochOf(node)
+  if (epoch <= history.epoch) return
+  const { committed, counted } = history
+  history.past.push({ epoch: history.epoch, committed, counted })
+  const parting = committed.findIndex((entry, place) => !same(entry, node.entries[place]))
+  history.epoch = epoch
+  history.committed = parting === -1 ? [...committed] : committed.slice(0, parting)
+  history.counted = undefined
+}
+
+/** What a node may take for committed: what was, in the epoch that its log reaches. */
+const committedFor = ({ committed, epoch, past }: History, node: Observed): Array<Entry> =>
+  epochOf(node) === epoch ? committed : past.find((chapter) => chapter.epoch === epochOf(node))?.committed ?? committed
 
 /** A position names one entry and, through the term before it, the whole log up to it (§3.5). */
 const checkMatching = (history: History, { entries, id, state }: Observed): void => {
@@ -85,16 +117,15 @@ const checkMatching = (history: History, { entries, id, state }: Observed): void
     const position = `${place + 1}@${term}`
     const termBefore = entries[place - 1]?.term ?? 0
     const known = history.places.get(position)
-    if (known === undefined) history.places.set(position, { content, termBefore })
-    else {
-      const matches = known.content === content && known.termBefore === termBefore
+    if (known === undefined || known.content === withheld) history.places.set(position, { content, termBefore })
+    if (known !== undefined) {
+      const matches = same({ term, content: known.content }, { term, content }) && known.termBefore === termBefore
       hold("logs that share a position share everything up to it", matches, () => `${position} on ${id}`)
     }
-    hold(
-      "a node's picture of its log is its log",
-      Log.termAt(state.log, place + 1) === term,
-      () => `${position} on ${id}`
-    )
+    // What a snapshot stands for is no longer in the picture.
+    const seen = Log.termAt(state.log, place + 1)
+    const isSeen = seen === term || (seen === "compacted" && place + 1 < state.log.boundary.index)
+    hold("a node's picture of its log is its log", isSeen, () => `${position} on ${id}`)
   }
 }
 
@@ -112,27 +143,31 @@ const checkReign = (history: History, { entries, id, state }: Observed): void =>
   hold("a term has one leader", reign === undefined || reign.id === id, () => `${id} and ${reign?.id} in ${state.term}`)
   if (reign !== undefined) return
   history.reigns.set(state.term, { id, entries })
+  if (LogPosition.epochOf(state.term) < history.epoch) return
   for (const [place, entry] of history.committed.entries()) {
     const held = same(entries[place], entry)
     hold("a leader holds everything that was committed before", held, () => `${id} lacks ${place + 1}@${entry.term}`)
   }
 }
 
-const checkCommitted = (history: History, { entries, id, state }: Observed): void => {
+const checkCommitted = (history: History, node: Observed): void => {
+  const { entries, id, state } = node
+  const committed = committedFor(history, node)
   for (let index = 1; index <= state.commit; index++) {
     const entry = entries[index - 1]
     if (entry === undefined) throw new Error(`${id} committed ${index}, past its log`)
-    const known = history.committed[index - 1]
+    const known = committed[index - 1]
     if (known !== undefined) {
       hold("nodes commit the same entry at an index", same(known, entry), () => `${index}: ${id} has ${entry.content}`)
       continue
     }
-    history.committed.push(entry)
+    committed.push(entry)
     const outcome = history.outcomes.get(entry.content)
-    const mayCommit = outcome === undefined || outcome === "resolved"
+    const mayCommit = outcome === undefined || outcome === "resolved" || outcome === "indeterminate"
     hold("what was refused or superseded is never committed", mayCommit, () => `${entry.content} at ${index}`)
     for (const [term, reign] of history.reigns) {
-      const holds = term <= state.term || same(reign.entries[index - 1], entry)
+      const isEarlier = term <= state.term || LogPosition.epochOf(term) > epochOf(node)
+      const holds = isEarlier || same(reign.entries[index - 1], entry)
       hold("every later leader holds what is committed", holds, () => `${reign.id} lacks ${index}@${entry.term}`)
     }
   }
@@ -151,6 +186,7 @@ const checkQuorum = (
   of: Observed,
   outputs: ReadonlyArray<Output.Output>
 ): void => {
+  if (epochOf(of) < history.epoch) return
   if (of.state.role._tag === "Leader" && of.state.commit > (history.counted?.index ?? 0)) {
     history.counted = { index: of.state.commit, membership: askedBy(of, outputs) }
   }
@@ -159,27 +195,36 @@ const checkQuorum = (
   const entry = history.committed[index - 1]
   const voters = [...new Set([...membership.voters, ...membership.outgoing])]
   if (entry === undefined || !voters.every((id) => nodes.has(id))) return
-  const holders = voters.filter((id) => same(nodes.get(id)?.stored.entries[index - 1], entry))
+  const isHolder = (id: string) => history.wiped.has(id) || same(nodes.get(id)?.stored.entries[index - 1], entry)
+  const holders = voters.filter(isHolder)
   const isSafe = MembershipInvariants.canDecide(membership, holders)
   hold("what is committed is on the disks of a majority", isSafe, () => `${index} is on ${holders.join(",")}`)
 }
 
-const settleProposal = (history: History, { _tag, batch, from, to }: Output.Resolved | Output.Superseded): void => {
+const outcomeOf = { Resolved: "resolved", Superseded: "superseded", Indeterminate: "indeterminate" } as const
+
+const settleProposal = (
+  history: History,
+  committed: ReadonlyArray<Entry>,
+  { _tag, batch, from, to }: Output.Resolved | Output.Superseded | Output.Indeterminate
+): void => {
   const first = history.accepted.get(batch)?.from ?? from
   for (let index = from; index <= to; index++) {
     const content = contentOf(batch, index - first)
     hold("a proposal has one outcome", !history.outcomes.has(content), () => content)
-    history.outcomes.set(content, _tag === "Resolved" ? "resolved" : "superseded")
-    const isCommitted = history.committed[index - 1]?.content === content
+    history.outcomes.set(content, outcomeOf[_tag])
+    if (_tag === "Indeterminate") continue
+    const isCommitted = committed[index - 1]?.content === content
     if (_tag === "Resolved") hold("what is resolved is committed", isCommitted, () => `${content} at ${index}`)
     else {
-      const happened = history.committed.some((entry) => entry.content === content)
+      const happened = committed.some((entry) => entry.content === content)
       hold("what is superseded did not happen", !happened, () => `${content} at ${index}`)
     }
   }
 }
 
-const checkOutput = (history: History, { entries, id, state, stored }: Observed, output: Output.Output): void => {
+const checkOutput = (history: History, node: Observed, output: Output.Output): void => {
+  const { entries, id, state, stored } = node
   switch (output._tag) {
     case "ChangeDone":
     case "ChangeRefused":
@@ -189,7 +234,7 @@ const checkOutput = (history: History, { entries, id, state, stored }: Observed,
       return MembershipInvariants.answered(
         history.changes,
         output,
-        history.committed,
+        committedFor(history, node),
         history.reigns.get(state.term)?.id
       )
     case "Accepted":
@@ -200,7 +245,8 @@ const checkOutput = (history: History, { entries, id, state, stored }: Observed,
       return
     case "Resolved":
     case "Superseded":
-      return settleProposal(history, output)
+    case "Indeterminate":
+      return settleProposal(history, committedFor(history, node), output)
     case "ReadReady": {
       const floor = history.reads.get(output.read) ?? 0
       hold(
@@ -216,7 +262,7 @@ const checkOutput = (history: History, { entries, id, state, stored }: Observed,
       return
     case "Apply":
       for (let index = output.from; index <= output.to; index++) {
-        const isSafe = same(history.committed[index - 1], entries[index - 1])
+        const isSafe = same(committedFor(history, node)[index - 1], entries[index - 1])
         hold("state machines apply what is committed, and the same", isSafe, () => `${index} on ${id}`)
         hold(
           "what is applied is on the node's own disk",
@@ -224,20 +270,32 @@ const checkOutput = (history: History, { entries, id, state, stored }: Observed,
           () => `${index} on ${id}`
         )
       }
-      break
-    case "Write":
-    case "Send":
+      return
+    case "SnapshotDone":
+      return SnapshotInvariants.checkDone(history.snapshots, node, output)
   }
 }
 
 /** Someone asks a node; the answer must not be older than the question. */
 export const asked = (history: History, of: LogPosition.NodeId, input: Input.Input): void => {
   if (input._tag === "Read") history.reads.set(input.read, history.committed.length)
+  if (input._tag === "RequestSnapshot") history.snapshots.open.set(input.request, of)
   MembershipInvariants.asked(history.changes, of, input)
 }
 
 /** A node has died, and whoever waited for its answers knows it. */
-export const died = (history: History, of: LogPosition.NodeId): void => MembershipInvariants.died(history.changes, of)
+export const died = (history: History, of: LogPosition.NodeId): void => {
+  MembershipInvariants.died(history.changes, of)
+  SnapshotInvariants.died(history.snapshots, of)
+}
+
+/** A node has lost its disk, and comes with another: it remembers nothing, and what it had promised is void. */
+export const wiped = (history: History, of: LogPosition.NodeId, incarnation: number | undefined): void => {
+  died(history, of)
+  history.wiped.add(of)
+  history.hardStates.delete(of)
+  if (incarnation !== undefined) history.changes.forgetful.add(incarnation)
+}
 
 /** A node has taken a step, or has come into being: `outputs` is what it asked for. */
 export const stepped = (
@@ -246,14 +304,18 @@ export const stepped = (
   node: Observed,
   outputs: ReadonlyArray<Output.Output>
 ): void => {
+  turnPage(history, node)
   checkMatching(history, node)
   checkDurable(node)
   checkReign(history, node)
   checkCommitted(history, node)
+  const committed = committedFor(history, node)
+  SnapshotInvariants.checkNode(history.snapshots, node, committed)
+  const founding = node.stored.boundary === undefined ? node.stored.membership : history.snapshots.founding
   MembershipInvariants.checkLog(
     history.changes,
-    { ...node, founding: node.stored.membership },
-    history.committed.length
+    { ...node, founding: founding ?? node.stored.membership },
+    committed.length
   )
   checkQuorum(history, nodes, node, outputs)
   for (const output of outputs) checkOutput(history, node, output)
@@ -272,9 +334,10 @@ export const stored = (history: History, { id, stored: { hardState } }: Observed
 /** A message leaves: whatever it promises, a crash at this moment must not make it untrue. */
 export const released = (
   history: History,
-  { id, stored: { entries, hardState } }: Observed,
+  { id, stored }: Observed,
   message: Message.Message
 ): void => {
+  const { entries, hardState } = stored
   const remembers = hardState.term >= message.term
   hold("nothing is said in a term that a crash could undo", remembers, () => `${id} in term ${message.term}`)
   if (hardState.term > message.term) return
@@ -285,14 +348,13 @@ export const released = (
     const isHeld = entries.length >= message.match
     hold("what is acknowledged is on the disk", isHeld, () => `${id} says ${message.match}, has ${entries.length}`)
     for (let index = 1; index <= message.match; index++) {
-      const place = history.places.get(`${index}@${entries[index - 1]?.term}`)
-      hold(
-        "what is acknowledged is on the disk",
-        place?.content === entries[index - 1]?.content,
-        () => `${index} on ${id}`
-      )
+      const entry = entries[index - 1]
+      const place = history.places.get(`${index}@${entry?.term}`)
+      const isSame = entry !== undefined && place !== undefined && same({ ...entry, content: place.content }, entry)
+      hold("what is acknowledged is on the disk", isSame, () => `${index} on ${id}`)
     }
   }
+  SnapshotInvariants.released({ id, stored }, message)
 }
 
 /** A granted vote leaves for `to`. */

@@ -4,54 +4,18 @@
  * Nothing happens by itself: whoever holds the cluster says which message arrives, which timer fires, which
  * write completes and who dies. So a script can tell one story exactly, and a walk can try thousands. After
  * every step the cluster's invariants are checked, and what was done is told to `observe`.
- *
- * Payloads are names here. They travel as they would: from the caller or a message to the log, and from the
- * log of a leader into a message.
  */
-import {
-  Describe,
-  Engine,
-  type Input,
-  type LogPosition,
-  type Membership,
-  type Message,
-  type Output,
-  Settings,
-  type State
-} from "effect-raft/engine"
+import { Engine, type Input, type LogPosition, type Next, type Output, Settings, type State } from "effect-raft/engine"
 import * as ClusterInvariants from "./ClusterInvariants.ts"
 import * as Disk from "./Disk.ts"
+import * as EngineNode from "./EngineNode.ts"
+import * as Machine from "./Machine.ts"
+import * as MembershipInvariants from "./MembershipInvariants.ts"
 
-/** A message under way, with the entries that it speaks of. */
-export interface Flight {
-  readonly to: LogPosition.NodeId
-  readonly message: Message.Message
-  readonly entries: ReadonlyArray<Disk.Entry>
-}
+export type { Birth, Flight, Node } from "./EngineNode.ts"
 
-/** A message that waits for the disk. */
-interface Held extends Flight {
-  readonly after: number
-}
-
-/** Where the contents of a batch begin; a proposal begins wherever the leader puts it. */
-interface Payload {
-  readonly first: LogPosition.Index | undefined
-  readonly contents: ReadonlyArray<Omit<Disk.Entry, "term">>
-}
-
-export interface Node extends ClusterInvariants.Observed {
-  isUp: boolean
-  state: State.State
-  entries: ReadonlyArray<Disk.Entry>
-  stored: Disk.Stored
-  disk: Disk.Disk
-  isDiskSlow: boolean
-  isApplySlow: boolean
-  held: ReadonlyArray<Held>
-  readonly payloads: Map<State.Handle, Payload>
-  readonly seed: number
-}
+type Flight = EngineNode.Flight
+type Node = EngineNode.Node
 
 /** What a node did, for whoever wants to print it. */
 export type Event =
@@ -78,6 +42,8 @@ export interface Cluster {
   /** How many messages with entries arrived; counted apart, so that what a script proposes is #1, #2, and so on. */
   arrivals: number
   settings: Settings.Settings
+  /** How many disks there were; undefined where they have no names. */
+  disks: number | undefined
   readonly nodes: Map<LogPosition.NodeId, Node>
   flights: ReadonlyArray<Flight>
   /** Links, as `n1→n2`, that lose what is sent over them. */
@@ -93,6 +59,7 @@ export const make = (observe: (event: Event) => void = () => {}): Cluster => ({
   handles: 0,
   arrivals: 1_000_000,
   settings: Settings.defaults,
+  disks: undefined,
   nodes: new Map(),
   flights: [],
   cut: new Set(),
@@ -109,34 +76,44 @@ export const nodeOf = (cluster: Cluster, id: LogPosition.NodeId): Node => {
   return node
 }
 
-/** How a node comes into the world: as if it had been running, with what it is given on its disk. */
-export interface Birth {
-  readonly id: LogPosition.NodeId
-  /** The membership that the cluster was founded with; none for a node that joins it. */
-  readonly membership: Membership.Membership
-  readonly hardState: State.HardState
-  readonly entries: ReadonlyArray<Disk.Entry>
-  readonly commit: LogPosition.Index
-}
-
 /** The same id draws the same chances in every run, and no two ids the same. */
 const seedOf = (id: LogPosition.NodeId): number =>
   [...id].reduce((sum, char) => Math.imul(sum, 31) + char.charCodeAt(0), 7)
 
-const begin = (cluster: Cluster, id: string, seed: number, stored: Disk.Stored): State.State => {
+const begin = (
+  cluster: Cluster,
+  node: Pick<Node, "id" | "incarnation">,
+  seed: number,
+  stored: Disk.Stored
+): Next.Next => {
   const { now, settings } = cluster
-  return Engine.start({ id, settings, seed, now, recovered: Disk.recover(stored) })[0]
+  const { id, incarnation } = node
+  const named = incarnation === undefined ? {} : { incarnation }
+  return Engine.start({ id, settings, seed, now, recovered: Disk.recover(stored), ...named })
+}
+
+const nameDisk = (cluster: Cluster): number | undefined => {
+  if (cluster.disks === undefined) return undefined
+  cluster.disks++
+  return cluster.disks
 }
 
 /** Adds a node. */
-export const add = (cluster: Cluster, birth: Birth, seed = seedOf(birth.id)): Node => {
-  const { commit, entries, hardState, id, membership } = birth
-  const stored: Disk.Stored = { hardState, membership, entries }
-  const state = { ...begin(cluster, id, seed, stored), commit, handed: commit, applied: commit }
+export const add = (cluster: Cluster, birth: EngineNode.Birth, seed = seedOf(birth.id)): Node => {
+  const { commit, entries, id } = birth
+  const stored = EngineNode.born(birth)
+  const incarnation = nameDisk(cluster)
+  const [started] = begin(cluster, { id, incarnation }, seed, stored)
+  const state = { ...started, commit, handed: commit, applied: commit }
   const disk = Disk.make(stored)
-  const calm = { isUp: true, isDiskSlow: false, isApplySlow: false, held: [], payloads: new Map() }
-  const node: Node = { id, state, entries, stored, disk, seed, ...calm }
+  const machine = Machine.make(entries.slice(0, commit))
+  const calm = { isUp: true, isDiskSlow: false, isApplySlow: false, isSnapshotSlow: false, dialect: 0, held: [] }
+  const made = { machine, contents: machine.contents, payloads: new Map(), covered: new Map() }
+  const node: Node = { id, incarnation, state, entries, stored, disk, seed, ...calm, ...made }
   cluster.nodes.set(id, node)
+  if (cluster.history.snapshots.founding === undefined && birth.membership.voters.length > 0) {
+    cluster.history.snapshots.founding = birth.membership
+  }
   ClusterInvariants.stored(cluster.history, node)
   ClusterInvariants.stepped(cluster.history, cluster.nodes, node, [])
   return node
@@ -148,37 +125,15 @@ const store = (cluster: Cluster, node: Node, disk: Disk.Disk): void => {
   ClusterInvariants.stored(cluster.history, node)
 }
 
-/** What a leader makes itself: the entry that opens its term, or a membership. */
-const ownContent = (node: Node, term: number, membership: Membership.Membership | undefined): Disk.Entry =>
-  membership === undefined
-    ? { term, content: `noop ${node.id}@${term}` }
-    : { term, content: `members ${Describe.members(membership)}`, membership }
-
-/** What others sent is taken from the payload, memberships too: a disk knows nothing of the engine's picture. */
-const contentsOf = (node: Node, append: Output.Append): ReadonlyArray<Disk.Entry> => {
-  const { batch, from, memberships, runs, to } = append
-  const payload = batch === undefined ? undefined : node.payloads.get(batch)
-  return Array.from({ length: to - from + 1 }, (_, place) => {
-    const index = from + place
-    const term = runs.findLast((run) => run.start <= index)?.term ?? 0
-    if (batch === undefined) {
-      return ownContent(
-        node,
-        term,
-        memberships.find((entry) => entry.index === index)?.membership
-      )
-    }
-    const content = payload?.contents[payload.first === undefined ? place : index - payload.first]
-    if (content === undefined) throw new Error(`${node.id} appends ${index}, of which no payload came`)
-    return { ...content, term }
-  })
-}
-
-const onWrite = (node: Node, write: Output.Write): void => {
-  const entries = write.append === undefined ? [] : contentsOf(node, write.append)
-  const kept = write.truncateAfter === undefined ? node.entries : node.entries.slice(0, write.truncateAfter)
-  node.entries = entries.length === 0 ? kept : [...kept, ...entries]
-  node.disk = Disk.submit(node.disk, { write, entries })
+/** What a node must be told when the network refused a message. */
+const unsent = (cluster: Cluster, { message, to }: Flight): ReadonlyArray<Input.Input> => {
+  const { now } = cluster
+  if (message._tag === "AppendEntries" && message.last > message.previous.index) {
+    return [{ _tag: "Unsent", now, to, from: message.previous.index + 1 }]
+  }
+  return message._tag === "InstallSnapshot" && message.length > 0
+    ? [{ _tag: "ChunkUnsent", now, to, offset: message.offset }]
+    : []
 }
 
 /** Puts a message on the network. Answers with what the node must be told, if the network refused. */
@@ -190,26 +145,49 @@ const release = (cluster: Cluster, node: Node, flight: Flight, isLate: boolean):
   const isLost = cluster.cut.has(way) || cluster.blocked.has(way)
   if (!isLost) cluster.flights = [...cluster.flights, flight]
   cluster.observe({ _tag: "Sent", node, flight, isLate, isLost })
-  const isUnsent = cluster.blocked.has(way) && message._tag === "AppendEntries" && message.last > message.previous.index
-  return isUnsent ? [{ _tag: "Unsent", now: cluster.now, to, from: message.previous.index + 1 }] : []
+  return cluster.blocked.has(way) ? unsent(cluster, flight) : []
 }
 
-const onSend = (cluster: Cluster, node: Node, { after, message, to }: Output.Send): ReadonlyArray<Input.Input> => {
-  const isAppend = message._tag === "AppendEntries"
-  const entries = isAppend ? node.entries.slice(message.previous.index, message.last) : []
-  if (after === 0) return release(cluster, node, { to, message, entries }, false)
-  node.held = [...node.held, { to, message, entries, after }]
+const onSend = (cluster: Cluster, node: Node, output: Output.Send): ReadonlyArray<Input.Input> => {
+  const flight = EngineNode.flightOf(node, output)
+  if (output.after === 0) return release(cluster, node, flight, false)
+  node.held = [...node.held, { ...flight, after: output.after }]
   return []
 }
 
+/** The state machine goes on, as far as it may, and says what it has done. */
+const work = (cluster: Cluster, node: Node, upTo: LogPosition.Index): ReadonlyArray<Input.Input> => {
+  const { now } = cluster
+  const before = node.contents.length
+  node.machine = Machine.run(node.machine, upTo, node.state.durability.persisted, EngineNode.restorable(node))
+  node.contents = node.machine.contents
+  const applied: ReadonlyArray<Input.Input> = node.contents.length > before
+    ? [{ _tag: "Applied", now, index: node.contents.length }]
+    : []
+  return node.isSnapshotSlow ? applied : [...applied, ...writeDown(cluster, node)]
+}
+
+/** The state that was to be written down is on the disk. */
+const writeDown = (cluster: Cluster, node: Node): ReadonlyArray<Input.Input> => {
+  if (node.machine.taking === undefined) return []
+  const taken = Machine.writeDown(node.machine.taking, node.dialect)
+  node.machine = { ...node.machine, taking: undefined }
+  store(cluster, node, Disk.keep(node.disk, taken))
+  const { checksum, index, size } = taken
+  return [{ _tag: "SnapshotTaken", now: cluster.now, index, size, checksum }]
+}
+
 /** Carries out what one step asked for; answers with what comes of it at once. */
-const perform = (cluster: Cluster, node: Node, outputs: ReadonlyArray<Output.Output>): ReadonlyArray<Input.Input> =>
-  outputs.flatMap((output): ReadonlyArray<Input.Input> => {
-    if (output._tag === "Write") onWrite(node, output)
+const perform = (cluster: Cluster, node: Node, outputs: ReadonlyArray<Output.Output>): ReadonlyArray<Input.Input> => {
+  const refused = outputs.flatMap((output): ReadonlyArray<Input.Input> => {
+    if (output._tag === "Write") EngineNode.submit(node, output)
     if (output._tag === "Send") return onSend(cluster, node, output)
-    if (output._tag !== "Apply" || node.isApplySlow) return []
-    return [{ _tag: "Applied", now: cluster.now, index: output.to }]
+    const task = EngineNode.taskOf(node, output)
+    if (task !== undefined) node.machine = Machine.enqueue(node.machine, task)
+    return []
   })
+  return node.isApplySlow ? refused : [...refused, ...work(cluster, node, node.state.handed)]
+}
 
 /** Completes the writes up to `write` and lets go what waited for them. */
 const complete = (cluster: Cluster, node: Node, write: number): ReadonlyArray<Input.Input> => {
@@ -247,8 +225,10 @@ export const take = (cluster: Cluster, node: Node, inputs: ReadonlyArray<Input.I
   let waiting = inputs
   while (waiting.length > 0 && node.isUp) {
     for (const input of waiting) ClusterInvariants.asked(cluster.history, node.id, input)
+    const standing = node.state
     const outputs = tryStep(cluster, node, waiting)
     if (outputs === undefined) break
+    MembershipInvariants.checkStrangers(cluster.history.changes, standing, waiting, node.state)
     told.push(...outputs)
     waiting = perform(cluster, node, outputs)
     ClusterInvariants.stepped(cluster.history, cluster.nodes, node, outputs)
@@ -260,14 +240,8 @@ export const take = (cluster: Cluster, node: Node, inputs: ReadonlyArray<Input.I
 }
 
 /** What a message is to the node it reaches. */
-export const received = (cluster: Cluster, node: Node, { entries, message }: Flight): Input.Input => {
-  if (message._tag !== "AppendEntries" || entries.length === 0) {
-    return { _tag: "Receive", now: cluster.now, message, batch: undefined }
-  }
-  const batch = ++cluster.arrivals
-  node.payloads.set(batch, { first: message.previous.index + 1, contents: entries })
-  return { _tag: "Receive", now: cluster.now, message, batch }
-}
+export const received = (cluster: Cluster, node: Node, flight: Flight): Input.Input =>
+  EngineNode.received(node, flight, cluster.now, ++cluster.arrivals)
 
 /** Takes messages off the network and brings them to their node, all at once. They are lost on one that is down. */
 export const deliver = (cluster: Cluster, to: LogPosition.NodeId, flights: ReadonlyArray<Flight>): void => {
@@ -278,43 +252,22 @@ export const deliver = (cluster: Cluster, to: LogPosition.NodeId, flights: Reado
 
 export const timer = (cluster: Cluster, node: Node): void => take(cluster, node, [{ _tag: "Timer", now: cluster.now }])
 
-export const proposal = (cluster: Cluster, node: Node, count: number): Input.Input => {
-  const batch = ++cluster.handles
-  const contents = Array.from({ length: count }, (_, place) => ({ content: ClusterInvariants.contentOf(batch, place) }))
-  node.payloads.set(batch, { first: undefined, contents })
-  return { _tag: "Propose", now: cluster.now, batch, count }
-}
-
-export const read = (cluster: Cluster): Input.Input => ({
-  _tag: "Read",
-  now: cluster.now,
-  isLease: false,
-  read: ++cluster.handles
-})
-
-export const change = (cluster: Cluster, change: Membership.Change, expected?: LogPosition.Index): Input.Input => ({
-  _tag: "ChangeMembership",
-  now: cluster.now,
-  request: ++cluster.handles,
-  change,
-  expected
-})
-
-export const transfer = (cluster: Cluster, to: LogPosition.NodeId, within: number): Input.Input => ({
-  _tag: "TransferLeadership",
-  now: cluster.now,
-  request: ++cluster.handles,
-  to,
-  deadline: cluster.now + within
-})
-
 /** The disk of a slow node gets as far as `write`. */
 export const persist = (cluster: Cluster, node: Node, write: number): void => {
   if (write > node.state.durability.persisted) take(cluster, node, complete(cluster, node, write))
 }
 
-export const applied = (cluster: Cluster, node: Node, index: LogPosition.Index): void =>
-  take(cluster, node, [{ _tag: "Applied", now: cluster.now, index }])
+/** The state machine of a slow node gets as far as entry `index`. */
+export const applied = (cluster: Cluster, node: Node, index: LogPosition.Index): void => {
+  const inputs = work(cluster, node, index)
+  if (inputs.length > 0) take(cluster, node, inputs)
+}
+
+/** The state that a slow node was writing down is on its disk. */
+export const taken = (cluster: Cluster, node: Node): void => {
+  const inputs = writeDown(cluster, node)
+  if (inputs.length > 0) take(cluster, node, inputs)
+}
 
 /** The node dies once `keeping` of its waiting writes are durable. */
 export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
@@ -324,11 +277,27 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
   ClusterInvariants.died(cluster.history, node.id)
 }
 
-/** The node comes back with what its disk kept. Open reads were lost with it. */
+/** The node comes back with what its disk kept. Open reads were lost with it, and what its state machine held. */
 export const restart = (cluster: Cluster, node: Node): void => {
+  const [state, outputs] = begin(cluster, node, node.seed + cluster.now, node.stored)
   node.isUp = true
   node.entries = node.stored.entries
   node.payloads.clear()
-  node.state = begin(cluster, node.id, node.seed + cluster.now, node.stored)
+  node.covered.clear()
+  node.machine = Machine.make()
+  node.contents = []
+  node.state = state
   ClusterInvariants.stepped(cluster.history, cluster.nodes, node, [])
+  const inputs = perform(cluster, node, outputs)
+  cluster.observe({ _tag: "Moved", node, before: state, inputs: [], outputs })
+  if (inputs.length > 0) take(cluster, node, inputs)
+}
+
+/** The node comes back with nothing on its disk, or rather with another one. */
+export const wipe = (cluster: Cluster, node: Node): void => {
+  node.held = []
+  node.incarnation = nameDisk(cluster)
+  ClusterInvariants.wiped(cluster.history, node.id, node.incarnation)
+  store(cluster, node, Disk.make(Disk.empty))
+  restart(cluster, node)
 }

@@ -4,11 +4,14 @@
  * Majorities are counted here once more and in another way than the engine counts them, by trying every set of
  * voters: a mistake in the engine's own counting must not hide itself.
  */
-import type { Input, LogPosition, Membership, Output, State } from "effect-raft/engine"
+import { type Input, Log, LogPosition, Membership, type Output, type State } from "effect-raft/engine"
 import * as Disk from "./Disk.ts"
+import { hold } from "./Sentence.ts"
 
 /** What an operator asked for, of whom. */
-export type Request = (Input.ChangeMembership | Input.TransferLeadership) & { readonly of: LogPosition.NodeId }
+export type Request = (Input.ChangeMembership | Input.TransferLeadership | Input.ForceMembership) & {
+  readonly of: LogPosition.NodeId
+}
 
 /** What was asked and not answered, and what was found out about majorities. */
 export interface Changes {
@@ -16,13 +19,11 @@ export interface Changes {
   /** Answers that were given, by what they were. */
   readonly answers: Map<Output.Output["_tag"], number>
   readonly meeting: Map<string, boolean>
+  /** Disks that came in the place of others, which had promised something. */
+  readonly forgetful: Set<number>
 }
 
-export const make = (): Changes => ({ open: new Map(), answers: new Map(), meeting: new Map() })
-
-const hold = (sentence: string, isTrue: boolean, detail: () => string): void => {
-  if (!isTrue) throw new Error(`not so: ${sentence} (${detail()})`)
-}
+export const make = (): Changes => ({ open: new Map(), answers: new Map(), meeting: new Map(), forgetful: new Set() })
 
 const isMost = (voters: ReadonlyArray<LogPosition.NodeId>, ids: ReadonlyArray<LogPosition.NodeId>): boolean =>
   2 * voters.filter((id) => ids.includes(id)).length > voters.length
@@ -53,12 +54,18 @@ export interface Held {
   readonly founding: Membership.Membership
 }
 
+/** Whether nobody agreed to the entry but an operator. */
+const isForced = (entries: ReadonlyArray<Disk.Entry>, index: LogPosition.Index): boolean =>
+  LogPosition.epochOf(entries[index - 2]?.term ?? 0) < LogPosition.epochOf(entries[index - 1]?.term ?? 0)
+
 /** The memberships in a node's log: the ones it believes in, few uncommitted, and each follows from the one before. */
 export const checkLog = ({ meeting }: Changes, { entries, founding, id, state }: Held, committed: number): void => {
   const held = Disk.memberships(entries)
   const believed = state.log.memberships
-  const isSame = held.length === believed.length
-    && held.every(({ index, membership }, place) =>
+  // What lies below is in a snapshot.
+  const above = held.filter(({ index }) => index > state.log.boundary.index)
+  const isSame = above.length === believed.length
+    && above.every(({ index, membership }, place) =>
       believed[place]?.index === index && believed[place].membership === membership
     )
   hold("the membership of a node is the last in its log", isSame, () => id)
@@ -66,7 +73,7 @@ export const checkLog = ({ meeting }: Changes, { entries, founding, id, state }:
   hold("one change of membership is under way at a time", open.length <= 1, () => `${id} has ${open.length}`)
   for (const [place, { index, membership }] of held.entries()) {
     const before = held[place - 1]?.membership ?? founding
-    if (before.voters.length === 0) continue
+    if (before.voters.length === 0 || isForced(entries, index)) continue
     const key = `${votersOf(before)}→${votersOf(membership)}`
     const meets = meeting.get(key) ?? mustMeet(before, membership)
     meeting.set(key, meets)
@@ -77,6 +84,7 @@ export const checkLog = ({ meeting }: Changes, { entries, founding, id, state }:
 /** An operator asks. */
 export const asked = ({ open }: Changes, of: LogPosition.NodeId, input: Input.Input): void => {
   const isRequest = input._tag === "ChangeMembership" || input._tag === "TransferLeadership"
+    || input._tag === "ForceMembership"
   if (isRequest) open.set(input.request, { ...input, of })
 }
 
@@ -105,7 +113,10 @@ const isAchieved = (change: Membership.Change, { members, outgoing, voters }: Me
   }
 }
 
-type Answer = Extract<Output.Output, { readonly request: State.Handle }>
+type Answer = Exclude<Extract<Output.Output, { readonly request: State.Handle }>, Output.SnapshotDone>
+
+/** Whoever acts for nobody has nobody to answer to: a leader that evades its own disk asks itself. */
+const nobody = 0
 
 /** An operator is answered: once, and truthfully. */
 export const answered = (
@@ -114,6 +125,7 @@ export const answered = (
   committed: ReadonlyArray<Disk.Entry>,
   leader: LogPosition.NodeId | undefined
 ): void => {
+  if (answer.request === nobody) return
   const request = changes.open.get(answer.request)
   hold("a request has one answer", changes.open.delete(answer.request), () => `#${answer.request}`)
   changes.answers.set(answer._tag, (changes.answers.get(answer._tag) ?? 0) + 1)
@@ -124,5 +136,35 @@ export const answered = (
   }
   if (answer._tag === "TransferDone") {
     hold("whom a transfer names leads", leader === answer.leader, () => `${answer.leader}, and ${leader} leads`)
+  }
+}
+
+/** What a node has been told by another, and counts. */
+const creditOf = ({ role }: State.State, id: LogPosition.NodeId): string => {
+  if (role._tag === "Follower") return ""
+  if (role._tag !== "Leader") return `${role.granted.includes(id)}`
+  const progress = role.progress.find((each) => each.id === id)
+  return `${progress?.match} ${progress?.acknowledged} ${progress?.heardAt}`
+}
+
+/** A disk that has forgotten what it promised counts for nothing with whoever knows which disk is meant. */
+export const checkStrangers = (
+  { forgetful }: Changes,
+  before: State.State,
+  inputs: ReadonlyArray<Input.Input>,
+  after: State.State
+): void => {
+  for (const input of inputs) {
+    if (input._tag !== "Receive" || input.incarnation === undefined || !forgetful.has(input.incarnation)) continue
+    const { from } = input.message
+    const known = Membership.find(Log.membership(before.log), from)?.incarnation
+    const isOne = inputs.every((each) =>
+      each === input || each._tag !== "Receive" || each.message.from !== from || each.incarnation === input.incarnation
+    )
+    const isSameRole = before.role._tag === after.role._tag && before.term === after.term
+      && Log.membershipIndex(before.log) === Log.membershipIndex(after.log)
+    if (known === undefined || known === input.incarnation || !isOne || !isSameRole) continue
+    const counts = creditOf(before, from) !== creditOf(after, from)
+    hold("a disk that has forgotten counts for nothing", !counts, () => `${from} on ${after.id}`)
   }
 }

@@ -9,32 +9,36 @@
  * same way every time. Comparing the text with what a run prints makes it a test; writing the run's text back
  * makes the next golden. A line that begins with `✗` is a broken invariant, and belongs in no golden.
  */
-import { Describe, Log, type Message, type Output, type State } from "effect-raft/engine"
+import { Describe, Log, type Membership, type Message, type Output, type State } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
 import { commands, type Stage } from "./ScriptCommands.ts"
 import { parseArguments } from "./ScriptNotation.ts"
 
 /** The membership is told when it is no longer the founding one, and a transfer while it is open. */
-const describeState = (state: State.State): string => {
+const describeState = (state: State.State, founding: Membership.Membership | undefined): string => {
   const { log, transfer } = state
-  const members = log.memberships.length === 0 ? "" : ` members=${Describe.members(Log.membership(log))}`
+  const inForce = Describe.members(Log.membership(log))
+  const isFounding = log.boundary.index === 0 || founding === undefined || inForce === Describe.members(founding)
+  const members = log.memberships.length === 0 && isFounding ? "" : ` members=${inForce}`
   return `${Describe.state(state)}${members}${transfer === undefined ? "" : ` transfer=${transfer.to}`}`
 }
 
-const describe = ({ isUp, state }: EngineCluster.Node): string => `${describeState(state)}${isUp ? "" : " (down)"}`
+const foundingOf = ({ history }: EngineCluster.Cluster): Membership.Membership | undefined => history.snapshots.founding
 
 const speaker = ({ state: { id, term } }: EngineCluster.Node): string => `${id}@${term}`
 
 /** What a client is told. Everything else is how it came about. */
-const isOutcome = ({ _tag }: Output.Output): boolean => !["Write", "Send", "Accepted", "Apply"].includes(_tag)
+const isOutcome = ({ _tag }: Output.Output): boolean =>
+  !["Write", "Send", "Accepted", "Apply", "TakeSnapshot"].includes(_tag)
 
 /** Prints each step as one change of state and what was asked for; a message that changed nothing, as heard. */
 const printer = (stage: () => Stage) => {
   const lost = new Set<Message.Message>()
   const moved = (event: Extract<EngineCluster.Event, { readonly _tag: "Moved" }>): void => {
-    const { isQuiet, print } = stage()
+    const { cluster, isQuiet, print } = stage()
     const { inputs, node, outputs } = event
-    const [before, after] = [describeState(event.before), describeState(node.state)]
+    const founding = foundingOf(cluster)
+    const [before, after] = [describeState(event.before, founding), describeState(node.state, founding)]
     if (before !== after && !isQuiet) print(`${before} ⇨ ${after}`)
     if (before === after && !isQuiet && outputs.length === 0 && node.isUp) {
       for (const input of inputs) print(`${speaker(node)} hears ${Describe.input(input)}`)
@@ -76,7 +80,9 @@ export const run = (text: string): string => {
   const lines: Array<string> = []
   const print = (line: string) => void lines.push(line)
   const cluster = EngineCluster.make(printer(() => stage))
-  const stage: Stage = { cluster, held: [], isQuiet: false, print, describe }
+  const describe = ({ isUp, state }: EngineCluster.Node): string =>
+    `${describeState(state, foundingOf(cluster))}${isUp ? "" : " (down)"}`
+  const stage: Stage = { cluster, held: [], plan: undefined, isQuiet: false, print, describe }
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith("#")) lines.push(line)
     else if (line.startsWith("> ")) {

@@ -2,30 +2,37 @@
  * What a script can make happen: one function for each command, under the command's name.
  *
  *   settings electionTimeout=500 …      before the nodes
- *   node n1 n2 [joins] [voters= term= vote= log= members= commit=]
+ *   disks named                         before the nodes: each has a disk, and its number is known
+ *   node n1 n2 n3* n4^2 [joins] [voters= term= vote= log= members= commit= snapshot= first=]
  *   timeout n1 · tick n1 100 · wait 100
  *   deliver · deliver once · deliver together n1 · deliver|drop|duplicate|hold|release|postpone <which>
  *   settle · run 3000                   deliver everything, and let time pass meanwhile; only outcomes are told
  *   say n3@2 → n1 RequestVote last=5@1
- *   propose n1 3 · read n1
+ *   propose n1 3 [bytes=100] · read n1 [by lease] [as=1]
  *   change n1 add-voter|add-learner|promote|demote|remove n4 [expected=3] · change n1 replace n1,n4 [learners=n5]
- *   transfer n1 to n3 [within 1000]
- *   disk n1 slow|fast · persist n1 [2] · crash n1 [keeping 1] · restart n1
+ *   transfer n1 to n3 [within 1000] · abort n1
+ *   plan n1 n2 · force n1               what is to be done when no others are left, and doing it
+ *   disk n1 slow|fast · persist n1 [2] · crash n1 [keeping 1] · restart n1 · wipe n1
  *   apply n1 slow|fast · applied n1 4
+ *   snapshot n1 · snapshots n1 slow|fast|otherwise · taken n1
  *   cut n1→n2 · isolate n1 · block n1→n2 · heal
  *   show [n1]
  *
  * `<which>` is a link such as `n1→n2` (`*` for any node), then a kind of message, then `first`, `last` or a
- * number; each part may be left out.
+ * number; each part may be left out. A node with a star is a witness, one with `^2` has that priority; `snapshots n1
+ * otherwise` lets it write down the same state in other bytes; `wipe` brings it back with an empty disk.
  */
-import { Engine, type LogPosition, Settings } from "effect-raft/engine"
+import { Describe, Engine, type LastResort, type LogPosition, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Requests from "./Requests.ts"
 import * as Notation from "./ScriptNotation.ts"
 
 /** A cluster, and the messages that a script keeps back. */
 export interface Stage {
   readonly cluster: EngineCluster.Cluster
   held: ReadonlyArray<EngineCluster.Flight>
+  /** What `plan` said last. */
+  plan: LastResort.Plan | undefined
   /** While nothing but outcomes is to be told. */
   isQuiet: boolean
   readonly print: (line: string) => void
@@ -131,18 +138,21 @@ const quietly = (stage: Stage, act: () => void): void => {
 
 /** The nodes of one command found a cluster together; one that joins belongs to none yet. */
 const node: Command = (stage, { options, words }) => {
-  const ids = words.filter((word) => word !== "joins")
-  const voters = options.get("voters") ?? (words.includes("joins") ? "-" : ids.join(","))
-  for (const id of ids) {
+  const members = words.filter((word) => word !== "joins")
+  const voters = options.get("voters") ?? (words.includes("joins") ? "-" : members.join(","))
+  const snapshot = Notation.parseNumber(options.get("snapshot") ?? "0")
+  for (const member of members) {
     const created = EngineCluster.add(stage.cluster, {
-      id,
+      id: Notation.parseId(member),
       membership: Notation.parseMembership(voters),
       hardState: {
         term: Notation.parseNumber(options.get("term") ?? "0"),
         votedFor: options.get("vote") ?? undefined
       },
       entries: Notation.parseEntries(options.get("log") ?? "-", 1, options.get("members")),
-      commit: Notation.parseNumber(options.get("commit") ?? "0")
+      commit: Math.max(Notation.parseNumber(options.get("commit") ?? "0"), snapshot),
+      snapshot,
+      first: Notation.parseNumber(options.get("first") ?? "1")
     })
     stage.print(stage.describe(created))
   }
@@ -158,7 +168,9 @@ const settings: Command = ({ cluster }, { options }) => {
 }
 
 const say: Command = ({ cluster }, { options, words: [speaker = "", , to = "", ...rest] }) => {
-  const flight = { to, ...Notation.parseMessage(speaker, { words: rest, options }) }
+  const disk = options.get("disk")
+  const incarnation = disk === undefined ? undefined : Notation.parseNumber(disk)
+  const flight = { to, incarnation, ...Notation.parseMessage(speaker, { words: rest, options }) }
   EngineCluster.deliver(cluster, to, [flight])
 }
 
@@ -182,8 +194,52 @@ const setSpeed = (stage: Stage, words: ReadonlyArray<string>): { node: EngineClu
   return { node: liveNode(stage, id), isSlow: speed === "slow" }
 }
 
+/** What is to be done, and what it may cost; or why nothing is. */
+const plan: Command = (stage, { words }) => {
+  const planned = Requests.plan(words.map((id) => nodeNamed(stage, id)))
+  stage.plan = typeof planned === "string" ? undefined : planned
+  if (typeof planned === "string") return stage.print(`no plan: ${planned}`)
+  const { committed, last, leader, lost, mayLose, membership, term, undecided } = planned
+  stage.print(`${leader} leads ${Describe.members(membership)} from term ${term} on; ${lost.join(",")} are given up`)
+  stage.print(`up to ${committed} is committed; ${undecided} more up to ${Describe.position(last)} will be`)
+  if (mayLose) stage.print("what was acknowledged may be lost")
+}
+
+const force: Command = (stage, { words: [id] }) => {
+  if (stage.plan === undefined) throw new Error("there is no plan")
+  EngineCluster.take(stage.cluster, liveNode(stage, id), [Requests.force(stage.cluster, stage.plan)])
+}
+
+/** How a node writes snapshots. */
+const snapshots: Command = (stage, { words: [id, way] }) => {
+  const node = liveNode(stage, id)
+  if (way !== "slow" && way !== "fast" && way !== "otherwise") throw new Error(`"${way}" is no way to write a snapshot`)
+  if (way === "otherwise") {
+    node.dialect++
+    return
+  }
+  node.isSnapshotSlow = way === "slow"
+  if (way === "fast") EngineCluster.taken(stage.cluster, node)
+}
+
 /** Every command by its name. */
 export const commands: Readonly<Record<string, Command>> = {
+  plan,
+  force,
+  snapshots,
+  disks: ({ cluster }) => {
+    cluster.disks = 0
+  },
+  snapshot: (stage, { words: [id] }) =>
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [Requests.snapshot(stage.cluster)]),
+  taken: (stage, { words: [id] }) => EngineCluster.taken(stage.cluster, liveNode(stage, id)),
+  wipe: (stage, { words: [id] }) => {
+    const wiped = nodeNamed(stage, id)
+    EngineCluster.wipe(stage.cluster, wiped)
+    stage.print(stage.describe(wiped))
+  },
+  abort: (stage, { words: [id] }) =>
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [{ _tag: "AbortTransfer", now: stage.cluster.now }]),
   settings,
   node,
   deliver,
@@ -191,7 +247,7 @@ export const commands: Readonly<Record<string, Command>> = {
   crash,
   change: (stage, { options, words: [id, ...words] }) => {
     const expected = options.get("expected")
-    const input = EngineCluster.change(
+    const input = Requests.change(
       stage.cluster,
       Notation.parseChange(words, options),
       expected === undefined ? undefined : Notation.parseNumber(expected)
@@ -199,7 +255,7 @@ export const commands: Readonly<Record<string, Command>> = {
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   transfer: (stage, { words: [id, , to = "", , within = "1000"] }) => {
-    const input = EngineCluster.transfer(stage.cluster, to, Notation.parseNumber(within))
+    const input = Requests.transfer(stage.cluster, to, Notation.parseNumber(within))
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   timeout: (stage, { words: [id] }) => {
@@ -237,14 +293,22 @@ export const commands: Readonly<Record<string, Command>> = {
     stage.held = stage.held.filter((flight) => !released.includes(flight))
     stage.cluster.flights = [...stage.cluster.flights, ...released]
   },
-  propose: (stage, { words: [id, count] }) => {
+  propose: (stage, { options, words: [id, count = "1"] }) => {
     const asked = liveNode(stage, id)
-    EngineCluster.take(stage.cluster, asked, [
-      EngineCluster.proposal(stage.cluster, asked, count === undefined ? 1 : Notation.parseNumber(count))
-    ])
+    const bytes = Notation.parseNumber(options.get("bytes") ?? "0")
+    const proposal = Requests.proposal(stage.cluster, asked, Notation.parseNumber(count), bytes)
+    EngineCluster.take(stage.cluster, asked, [proposal])
   },
-  read: (stage, { words: [id] }) =>
-    EngineCluster.take(stage.cluster, liveNode(stage, id), [EngineCluster.read(stage.cluster)]),
+  read: (stage, { options, words: [id, ...how] }) => {
+    if (how.length > 0 && how.join(" ") !== "by lease") throw new Error(`"${how.join(" ")}" is no way to read`)
+    const handle = options.get("as")
+    const read = Requests.read(
+      stage.cluster,
+      how.length > 0,
+      handle === undefined ? handle : Notation.parseNumber(handle)
+    )
+    EngineCluster.take(stage.cluster, liveNode(stage, id), [read])
+  },
   disk: (stage, { words }) => {
     const { isSlow, node } = setSpeed(stage, words)
     if (!isSlow) EngineCluster.persist(stage.cluster, node, node.state.durability.issued)
@@ -260,9 +324,7 @@ export const commands: Readonly<Record<string, Command>> = {
   apply: (stage, { words }) => {
     const { isSlow, node } = setSpeed(stage, words)
     node.isApplySlow = isSlow
-    if (!isSlow && node.state.applied < node.state.handed) {
-      EngineCluster.applied(stage.cluster, node, node.state.handed)
-    }
+    if (!isSlow) EngineCluster.applied(stage.cluster, node, node.state.handed)
   },
   applied: (stage, { words: [id, index] }) =>
     EngineCluster.applied(stage.cluster, liveNode(stage, id), Notation.parseNumber(index)),
@@ -295,7 +357,7 @@ export const commands: Readonly<Record<string, Command>> = {
 }
 
 const describeLog = ({ state: { log } }: EngineCluster.Node): string =>
-  log.last === 0 ? "-" : log.runs.map(({ start, term }, place) => {
+  log.runs.length === 0 ? "-" : log.runs.map(({ start, term }, place) => {
     const end = (log.runs[place + 1]?.start ?? log.last + 1) - 1
     return `${start === end ? start : `${start}-${end}`}@${term}`
   }).join(",")

@@ -5,6 +5,7 @@
  */
 import { Describe, type Log, type LogPosition, Membership, type Message } from "effect-raft/engine"
 import { type Entry, memberships as membershipsOf, runs as runsOf } from "./Disk.ts"
+import * as Machine from "./Machine.ts"
 
 /** A command's words, with `key=value` set apart. */
 export interface Arguments {
@@ -40,13 +41,24 @@ export const parsePosition = (text: string | undefined): LogPosition.LogPosition
   return { index: parseNumber(index), term: parseNumber(term) }
 }
 
-/** Nodes whose address is their name. */
-export const members = (ids: ReadonlyArray<string>): ReadonlyArray<Membership.Member> =>
-  ids.map((id) => ({ id, address: id }))
+/** The name in `n3`, `n3*` (a witness) or `n3^2` (of priority 2). */
+export const parseId = (text: string): LogPosition.NodeId => text.replace(/[*+].*|\^.*/, "")
+
+/** A node whose address is its name. */
+export const parseMember = (text: string): Membership.Member => {
+  const id = parseId(text)
+  const priority = /\^(\d+)/.exec(text)?.[1]
+  return {
+    id,
+    address: id,
+    ...(text.includes("*") && { isWitness: true }),
+    ...(priority !== undefined && { priority: parseNumber(priority) })
+  }
+}
 
 /**
  * A membership in one word: voters, before them `outgoing&` if two are in force, after them `/learners`, with a `+`
- * for one that is to vote: `n1,n2&n1,n2,n3/n4,n5+`.
+ * for one that is to vote: `n1,n2&n1,n2,n3/n4,n5+`. A witness has a star, and a priority comes after `^`: `n1^2,n2,n3*`.
  */
 export const parseMembership = (text: string): Membership.Membership => {
   const [sets = "", learning] = text.split("/")
@@ -54,13 +66,13 @@ export const parseMembership = (text: string): Membership.Membership => {
   const learners = learning?.split(",") ?? []
   const outgoing = second === undefined ? [] : parseList(first)
   const voters = parseList(second ?? first)
-  const { members: sorted } = Membership.make(members([...voters, ...learners.map((id) => id.replace("+", ""))]))
+  const { members } = Membership.make([...voters, ...learners].map(parseMember))
   return {
-    members: sorted,
-    voters,
-    outgoing,
-    departing: members(outgoing.filter((id) => !sorted.some((member) => member.id === id))),
-    promoting: learners.filter((id) => id.endsWith("+")).map((id) => id.replace("+", ""))
+    members,
+    voters: voters.map(parseId),
+    outgoing: outgoing.map(parseId),
+    departing: outgoing.map(parseMember).filter(({ id }) => !members.some((member) => member.id === id)),
+    promoting: learners.filter((id) => id.endsWith("+")).map(parseId)
   }
 }
 
@@ -78,9 +90,9 @@ export const parseChange = (
 ): Membership.Change => {
   switch (kind) {
     case "add-voter":
-      return { _tag: "AddVoter", member: { id, address: id } }
+      return { _tag: "AddVoter", member: parseMember(id) }
     case "add-learner":
-      return { _tag: "AddLearner", member: { id, address: id } }
+      return { _tag: "AddLearner", member: parseMember(id) }
     case "promote":
       return { _tag: "Promote", id }
     case "demote":
@@ -89,7 +101,8 @@ export const parseChange = (
       return { _tag: "Remove", id }
     case "replace": {
       const voters = parseList(id)
-      return { _tag: "Replace", voters, members: members([...voters, ...parseList(options.get("learners") ?? "-")]) }
+      const members = [...voters, ...parseList(options.get("learners") ?? "-")].map(parseMember)
+      return { _tag: "Replace", voters: voters.map(parseId), members }
     }
     default:
       throw new Error(`"${kind}" is no change`)
@@ -152,11 +165,58 @@ const parseAppendReply = (
   return { _tag: "AppendReply", ...header, sequence, accepted: false, match: parseNumber(refused), last, runs }
 }
 
+/** `bytes=2-3 of 5`, or `at=2 of 5` for a heartbeat. The bytes are those of entries that are given. */
+const parseSnapshot = (
+  header: { from: string; term: number },
+  { options, words }: Arguments
+): Spoken => {
+  const position = parsePosition(options.get("snapshot"))
+  const covered = parseEntries(options.get("log") ?? `1-${position.index}@${position.term}`, 1, options.get("changes"))
+  const { bytes, checksum } = Machine.writeDown(covered, 0)
+  const size = parseNumber(words[words.indexOf("of") + 1])
+  const [first = "0", last = first] = (options.get("bytes") ?? "").split("-")
+  const offset = parseNumber(options.get("at") ?? first)
+  const length = options.has("bytes") ? parseNumber(last) - offset + 1 : 0
+  const membership = parseMembership(options.get("members") ?? "-")
+  const message: Message.InstallSnapshot = {
+    _tag: "InstallSnapshot",
+    ...header,
+    snapshot: { ...position, membership, size, checksum },
+    offset,
+    length,
+    sequence: parseNumber(options.get("round") ?? "1")
+  }
+  return { message, entries: bytes.slice(offset, offset + length), covered }
+}
+
+const parseSnapshotReply = (
+  header: { from: string; term: number },
+  options: ReadonlyMap<string, string>
+): Message.SnapshotReply => {
+  const received = parseNumber(options.get("has"))
+  return {
+    _tag: "SnapshotReply",
+    ...header,
+    sequence: parseNumber(options.get("round") ?? "1"),
+    offset: parseNumber(options.get("at") ?? String(received)),
+    index: parseNumber(options.get("snapshot")),
+    received,
+    stored: parseNumber(options.get("stored") ?? String(received))
+  }
+}
+
+/** A message, and what comes with it. */
+interface Spoken {
+  readonly message: Message.Message
+  readonly entries: ReadonlyArray<Entry>
+  readonly covered?: ReadonlyArray<Entry>
+}
+
 /** `n3@2 RequestVote last=5@1`: what n3 says in term 2, and the entries that come with it. */
 export const parseMessage = (
   speaker: string,
-  { options, words: [tag, answer] }: Arguments
-): { readonly message: Message.Message; readonly entries: ReadonlyArray<Entry> } => {
+  { options, words: [tag, answer, ...more] }: Arguments
+): Spoken => {
   const [from = "", term] = speaker.split("@")
   const header = { from, term: parseNumber(term) }
   const granted = answer === "granted"
@@ -181,6 +241,19 @@ export const parseMessage = (
       return parseAppend(header, options)
     case "AppendReply":
       return { message: parseAppendReply(header, options), entries: [] }
+    case "InstallSnapshot":
+      return parseSnapshot(header, { options, words: [answer ?? "", ...more] })
+    case "SnapshotReply":
+      return { message: parseSnapshotReply(header, options), entries: [] }
+    case "RequestRead": {
+      const read = parseNumber(answer?.replace("#", ""))
+      return { message: { _tag: tag, ...header, read, round: round(), isLease: more[1] === "lease" }, entries: [] }
+    }
+    case "Disowned": {
+      const incarnation = answer === "disk" ? parseNumber(more[0]) : undefined
+      const reason = answer === "disk" ? "Incarnation" : "Epoch"
+      return { message: { _tag: tag, ...header, reason, incarnation }, entries: [] }
+    }
     default:
       throw new Error(`"${tag}" is no message`)
   }

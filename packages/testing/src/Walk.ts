@@ -5,8 +5,10 @@
  * who dies with how much on its disk, what operators want. The cluster's invariants are checked after every step. Then everything
  * heals, and what must come of it is checked: a leader, equal logs, and an answer to whatever was asked.
  */
-import { Engine, Log, Membership, type Output, Settings } from "effect-raft/engine"
+import { Engine, Membership, type Output, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Healing from "./Healing.ts"
+import * as Requests from "./Requests.ts"
 import * as WalkOperator from "./WalkOperator.ts"
 
 export interface Options {
@@ -30,6 +32,10 @@ export interface Report {
   /** How many changes of membership were carried out, and how many transfers. */
   readonly changed: number
   readonly transferred: number
+  /** How many snapshots were taken, how many were received from a leader, and how many disks were lost. */
+  readonly taken: number
+  readonly restored: number
+  readonly wiped: number
 }
 
 /** Small, so that bounds are met often. */
@@ -65,13 +71,31 @@ interface Weather {
 
 interface Walker extends WalkOperator.Chooser {
   readonly cluster: EngineCluster.Cluster
-  readonly nodes: ReadonlyArray<EngineCluster.Node>
+  readonly members: ReadonlyArray<Membership.Member>
+  nodes: ReadonlyArray<EngineCluster.Node>
   readonly isManaged: boolean
+  /** Who never leads by itself, if there is such a one. Only one: what is committed is with someone who may. */
+  readonly special: string | undefined
   weather: Weather
   crashes: number
+  restored: number
 }
 
 const { chance, oneOf } = WalkOperator
+
+/** Snapshots every few entries, in chunks of a few bytes, on most walks. */
+const settingsOf = (walker: WalkOperator.Chooser): Settings.Settings => {
+  const bytes = chance(walker, 3) === 0 ? { maxBytesInFlight: 10 + chance(walker, 30), maxBytesOutstanding: 100 } : {}
+  if (chance(walker, 5) === 0) return { ...settings, ...bytes }
+  return {
+    ...settings,
+    ...bytes,
+    snapshotEntries: 2 + chance(walker, 8),
+    entriesKept: chance(walker, 4),
+    snapshotChunkBytes: 1 + chance(walker, 6),
+    maxChunksInFlight: 1 + chance(walker, 3)
+  }
+}
 
 /** Where members change the weather is milder: a cluster that never has a leader changes nothing. */
 const forecast = (walker: Walker): Weather => {
@@ -84,7 +108,7 @@ const forecast = (walker: Walker): Weather => {
     heals: (isManaged ? 3 : 1) + chance(walker, 4),
     loss: (isManaged ? 15 : 5) + chance(walker, 60),
     disorder: 2 + chance(walker, 10),
-    wishes: isManaged ? 4 + chance(walker, 30) : 0
+    wishes: isManaged ? 6 + chance(walker, 36) : 0
   }
 }
 
@@ -104,6 +128,9 @@ const deliverSome = (walker: Walker): void => {
   for (let count = chance(walker, walker.weather.bandwidth); count >= 0; count--) deliverOne(walker)
 }
 
+/** How many bytes a command has, where that is said. */
+const bytesOf = (walker: Walker): number => chance(walker, 2) * chance(walker, 20)
+
 /** Several messages, a timer and a proposal in one step, as a driver that is behind takes them. */
 const deliverMany = (walker: Walker, node: EngineCluster.Node): void => {
   const { cluster } = walker
@@ -111,8 +138,9 @@ const deliverMany = (walker: Walker, node: EngineCluster.Node): void => {
   cluster.flights = cluster.flights.filter((flight) => !flights.includes(flight))
   const received = flights.map((flight) => EngineCluster.received(cluster, node, flight))
   const others = [
-    EngineCluster.proposal(cluster, node, 1 + chance(walker, 3)),
-    EngineCluster.read(cluster),
+    Requests.proposal(cluster, node, 1 + chance(walker, 3), bytesOf(walker)),
+    Requests.read(cluster, chance(walker, 2) === 0),
+    Requests.snapshot(cluster),
     { _tag: "Timer", now: cluster.now } as const
   ]
   EngineCluster.take(cluster, node, [...received, ...others.filter(() => chance(walker, 3) === 0)])
@@ -136,8 +164,27 @@ const useDisk = (walker: Walker, node: EngineCluster.Node): void => {
 
 const useLane = (walker: Walker, node: EngineCluster.Node): void => {
   const { applied, handed } = node.state
+  if (node.machine.taking !== undefined) return EngineCluster.taken(walker.cluster, node)
   if (handed > applied) EngineCluster.applied(walker.cluster, node, applied + 1 + chance(walker, handed - applied))
   else node.isApplySlow = chance(walker, 2) === 0
+  node.isSnapshotSlow = chance(walker, 3) === 0
+}
+
+/** Whether everyone knows on which disks the others run, so that whoever loses one is known for it. */
+const areDisksKnown = ({ nodes }: Walker): boolean =>
+  nodes.every(({ stored: { entries, membership } }) => {
+    const members = (entries.findLast((entry) => entry.membership !== undefined)?.membership ?? membership).members
+    return members.length > 0 && members.every(({ incarnation }) => incarnation !== undefined)
+  })
+
+/** One node at most loses its disk, where its members stay the same: the others are a majority. */
+const mayWipe = (walker: Walker): boolean =>
+  !walker.isManaged && walker.nodes.length > 2 && walker.cluster.history.wiped.size === 0
+  && walker.special === undefined && areDisksKnown(walker)
+
+const loseDisk = (walker: Walker): void => {
+  const node = oneOf(walker, walker.nodes)
+  if (node !== undefined) EngineCluster.wipe(walker.cluster, node)
 }
 
 const dieOrRise = (walker: Walker, node: EngineCluster.Node): void => {
@@ -165,9 +212,18 @@ const changeNetwork = (walker: Walker, node: EngineCluster.Node): void => {
 const leaders = ({ nodes }: Walker): ReadonlyArray<EngineCluster.Node> =>
   nodes.filter(({ isUp, state }) => isUp && state.role._tag === "Leader")
 
+const wantSnapshot = (walker: Walker): void => {
+  const node = oneOf(walker, walker.nodes)
+  if (node?.isUp === true) EngineCluster.take(walker.cluster, node, [Requests.snapshot(walker.cluster)])
+}
+
 const happen = (walker: Walker): void => {
   const { cluster, weather: { changes, deaths, wishes } } = walker
-  if (wishes > 0 && chance(walker, 200) < wishes) return WalkOperator.wish(walker, walker.cluster, walker.nodes)
+  if (wishes > 0 && chance(walker, 200) < wishes) {
+    return WalkOperator.wish(walker, walker.cluster, walker.nodes, walker.members)
+  }
+  if (chance(walker, 60) === 0) return wantSnapshot(walker)
+  if (chance(walker, 20) === 0 && mayWipe(walker)) return loseDisk(walker)
   const kind = chance(walker, 100)
   const node = oneOf(walker, walker.isManaged && chance(walker, 2) === 0 ? leaders(walker) : walker.nodes)
   if (kind < 52) return deliverSome(walker)
@@ -177,122 +233,109 @@ const happen = (walker: Walker): void => {
   if (kind >= 100 - changes - deaths || !node.isUp && kind > 90) return dieOrRise(walker, node)
   if (!node.isUp) return
   if (kind < 74) {
-    return EngineCluster.take(cluster, node, [EngineCluster.proposal(cluster, node, 1 + chance(walker, 3))])
+    const proposal = Requests.proposal(cluster, node, 1 + chance(walker, 3), bytesOf(walker))
+    return EngineCluster.take(cluster, node, [proposal])
   }
-  if (kind < 78) return EngineCluster.take(cluster, node, [EngineCluster.read(cluster)])
+  if (kind < 78) return EngineCluster.take(cluster, node, [Requests.read(cluster, chance(walker, 2) === 0)])
   if (kind < 84) return deliverMany(walker, node)
   return kind < 90 ? useDisk(walker, node) : useLane(walker, node)
 }
 
-/** No faults from here on: what a cluster does in so many election timeouts. */
-const heal = ({ cluster, nodes }: Walker, timeouts: number): void => {
-  cluster.cut.clear()
-  cluster.blocked.clear()
-  for (const node of nodes) {
-    if (!node.isUp) EngineCluster.restart(cluster, node)
-    node.isDiskSlow = false
-    node.isApplySlow = false
-    EngineCluster.persist(cluster, node, node.state.durability.issued)
-    if (node.state.handed > node.state.applied) EngineCluster.applied(cluster, node, node.state.handed)
-  }
-  const end = cluster.now + timeouts * settings.electionTimeout
-  while (cluster.now <= end) {
-    for (const flight of cluster.flights) EngineCluster.deliver(cluster, flight.to, [flight])
-    const due = nodes.filter(({ state }) => Engine.deadline(state) <= cluster.now)
-    for (const node of due) EngineCluster.timer(cluster, node)
-    if (cluster.flights.length > 0) continue
-    cluster.now = Math.max(cluster.now + 1, Math.min(...nodes.map(({ state }) => Engine.deadline(state))))
-  }
-}
-
-const expect = (sentence: string, isTrue: boolean): void => {
-  if (!isTrue) throw new Error(`not so, after all has healed: ${sentence}`)
-}
-
-/** A change is finished or taken back, and whoever asked for one knows what became of it. */
-const checkChanges = ({ cluster }: Walker, { state: { log } }: EngineCluster.Node): void => {
-  const membership = Log.membership(log)
-  const { open } = cluster.history.changes
-  expect("one membership is in force", !Membership.isJoint(membership))
-  expect("learners that are to vote do", membership.promoting.length === 0)
-  expect(`every operator has an answer, and ${[...open.values()].map(({ _tag }) => _tag).join()} none`, open.size === 0)
-}
-
-/** What must come of a cluster in which nothing fails any more. */
-const checkEnd = (walker: Walker): void => {
-  const { cluster } = walker
-  heal(walker, 10)
-  const leaders = walker.nodes.filter(({ state }) => state.role._tag === "Leader")
-  const leader = leaders[0]
-  expect(`one node leads, not ${leaders.length}`, leaders.length === 1)
-  if (leader === undefined) return
-  checkChanges(walker, leader)
-  const membership = Log.membership(leader.state.log)
-  const nodes = walker.nodes.filter(({ id }) => Membership.isMember(membership, id))
-  // A proposal waits for something to be committed in its place: fill the log beyond every place that is waited for.
-  const waited = Math.max(...nodes.flatMap(({ state }) => state.waiters.map(({ to }) => to)), 0)
-  while (leader.state.log.last <= waited && leader.state.role._tag === "Leader") {
-    EngineCluster.take(cluster, leader, [EngineCluster.proposal(cluster, leader, 5)])
-    heal(walker, 1)
-  }
-  for (const { entries, id, state } of nodes) {
-    expect(`${id} has the leader's log`, entries.length === leader.entries.length)
-    expect(
-      `${id} has committed and applied all of it`,
-      state.commit === entries.length && state.applied === state.commit
-    )
-    expect(`${id} has told what became of every proposal`, state.waiters.length === 0)
-    const reads = state.role._tag === "Leader" ? state.role.reads : []
-    expect(`${id} has answered every read`, reads.length === 0)
-  }
+/** Who the members are: some come before others, and one may never lead. */
+const membersOf = (walker: WalkOperator.Chooser, count: number, founders: number): ReadonlyArray<Membership.Member> => {
+  const isRanked = chance(walker, 3) === 0
+  const kind = founders < 3 ? 0 : chance(walker, 4)
+  const special = chance(walker, founders)
+  return Array.from({ length: count }, (_, place) => {
+    const member = { id: `n${place + 1}`, address: "" }
+    if (kind === 1 && place === special) return { ...member, isWitness: true }
+    if (kind === 2 && place === special) return { ...member, priority: 0 }
+    return isRanked ? { ...member, priority: 1 + chance(walker, 3) } : member
+  })
 }
 
 /** Founders who know each other, and joiners who know nobody. */
 const populate = (
   cluster: EngineCluster.Cluster,
+  members: ReadonlyArray<Membership.Member>,
   founders: number,
-  joiners: number,
   seed: number
 ): ReadonlyArray<EngineCluster.Node> => {
-  const members = Array.from({ length: founders + joiners }, (_, place) => ({ id: `n${place + 1}`, address: "" }))
   const founding = Membership.make(members.slice(0, founders))
   const nothing = { hardState: { term: 0, votedFor: undefined }, entries: [], commit: 0 }
   return members.map(({ id }, place) => {
     const membership = place < founders ? founding : Membership.none
-    return EngineCluster.add(cluster, { id, membership, ...nothing }, seed * 10 + place)
+    const node = EngineCluster.add(cluster, { id, membership, ...nothing }, seed * 10 + place)
+    // Not everyone writes the same state down in the same way.
+    node.dialect = seed % 4 === 0 ? place : 0
+    return node
   })
 }
 
-/** Walks to the end, or throws with the first sentence that did not hold and the seed under which it did not. */
-export const run = ({ joiners = 0, nodes: count, observe, seed, steps }: Options): Report => {
+/** A node stops when it hears that it has lost its disk; whatever else stops one is a fault. */
+const isStoppedRightly = ({ history }: EngineCluster.Cluster, event: EngineCluster.Event): boolean =>
+  event._tag !== "Halted" || (history.wiped.has(event.node.id) && event.sentence.includes("use another id"))
+
+const begin = ({ joiners = 0, nodes: count, observe, seed }: Options): Walker => {
+  const chooser = { seed: seed ^ 0x5eed }
+  const members = membersOf(chooser, count + joiners, count)
   const cluster = EngineCluster.make((event) => {
     observe?.(event)
-    if (event._tag === "Halted") throw new Error(`${event.node.id} halts: ${event.sentence}`)
+    if (event._tag === "Moved") walker.restored += event.outputs.filter(isReceived).length
+    if (!isStoppedRightly(cluster, event) && event._tag === "Halted") {
+      throw new Error(`${event.node.id} halts: ${event.sentence}`)
+    }
   })
-  cluster.settings = settings
-  const nodes = populate(cluster, count, joiners, seed)
+  cluster.settings = settingsOf(chooser)
+  if (chance(chooser, 2) === 0) cluster.disks = 0
   const calm = { pace: 1, bandwidth: 1, deaths: 0, changes: 0, heals: 8, loss: 100, disorder: 100, wishes: 0 }
-  const walker: Walker = { cluster, nodes, weather: calm, seed, crashes: 0, isManaged: joiners > 0 }
+  const special = members.find((each) => each.isWitness === true || each.priority === 0)?.id
+  const counts = { crashes: 0, restored: 0 }
+  const walker: Walker = {
+    cluster,
+    members,
+    nodes: [],
+    weather: calm,
+    seed,
+    isManaged: joiners > 0,
+    special,
+    ...counts
+  }
+  walker.nodes = populate(cluster, members, count, seed)
   walker.weather = forecast(walker)
+  return walker
+}
+
+const isReceived = (output: Output.Output): boolean => output._tag === "RestoreSnapshot" && output.after > 0
+
+/** Walks to the end, or throws with the first sentence that did not hold and the seed under which it did not. */
+export const run = (options: Options): Report => {
+  const { seed, steps } = options
+  const walker = begin(options)
+  const { cluster } = walker
   let step = 0
   try {
     for (; step < steps; step++) {
       happen(walker)
       cluster.flights = cluster.flights.slice(-maxFlights)
     }
-    checkEnd(walker)
+    Healing.checkEnd(cluster, walker.nodes)
   } catch (cause) {
     throw new Error(`seed ${seed}, step ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
-  const outcomes = [...cluster.history.outcomes.values()]
-  const answers = (tag: Output.Output["_tag"]) => cluster.history.changes.answers.get(tag) ?? 0
+  const { history } = cluster
+  const outcomes = [...history.outcomes.values()]
+  const answers = (tag: Output.Output["_tag"]) => history.changes.answers.get(tag) ?? 0
   return {
-    terms: cluster.history.reigns.size,
-    committed: cluster.history.committed.length,
+    terms: history.reigns.size,
+    committed: history.committed.length,
     resolved: outcomes.filter((outcome) => outcome === "resolved").length,
     superseded: outcomes.filter((outcome) => outcome === "superseded").length,
     crashes: walker.crashes,
     changed: answers("ChangeDone"),
-    transferred: answers("TransferDone")
+    transferred: answers("TransferDone"),
+    taken: history.snapshots.done,
+    restored: walker.restored,
+    wiped: history.wiped.size
   }
 }

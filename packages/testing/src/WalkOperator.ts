@@ -4,8 +4,9 @@
  * They are not careful. They ask nodes that do not lead, ask for what is so already, and put the cluster into the
  * hands of nodes that are down; none of it may harm what is committed, or leave the cluster stuck once all is well.
  */
-import { Chance, Log, type LogPosition, type Membership } from "effect-raft/engine"
+import { Chance, Log, type Membership } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Requests from "./Requests.ts"
 
 /** Chance as it is carried along. */
 export interface Chooser {
@@ -23,9 +24,9 @@ export const oneOf = <A>(chooser: Chooser, options: ReadonlyArray<A>): A | undef
   options[chance(chooser, options.length)]
 
 /** One change, of which most make sense. */
-const anyChange = (chooser: Chooser, ids: ReadonlyArray<LogPosition.NodeId>): Membership.Change => {
-  const id = oneOf(chooser, ids) ?? ""
-  const member = { id, address: "" }
+const anyChange = (chooser: Chooser, all: ReadonlyArray<Membership.Member>): Membership.Change => {
+  const member = oneOf(chooser, all) ?? { id: "", address: "" }
+  const { id } = member
   switch (chance(chooser, 6)) {
     case 0:
       return { _tag: "AddVoter", member }
@@ -38,9 +39,9 @@ const anyChange = (chooser: Chooser, ids: ReadonlyArray<LogPosition.NodeId>): Me
     case 4:
       return { _tag: "Remove", id }
     default: {
-      const members = ids.filter(() => chance(chooser, 3) > 0)
-      const voters = members.filter(() => chance(chooser, 4) > 0)
-      return { _tag: "Replace", voters, members: members.map((each) => ({ id: each, address: "" })) }
+      const members = all.filter(() => chance(chooser, 3) > 0)
+      const voters = members.filter(() => chance(chooser, 4) > 0).map((each) => each.id)
+      return { _tag: "Replace", voters, members }
     }
   }
 }
@@ -49,18 +50,22 @@ const anyChange = (chooser: Chooser, ids: ReadonlyArray<LogPosition.NodeId>): Me
 export const wish = (
   chooser: Chooser,
   cluster: EngineCluster.Cluster,
-  nodes: ReadonlyArray<EngineCluster.Node>
+  nodes: ReadonlyArray<EngineCluster.Node>,
+  members: ReadonlyArray<Membership.Member>
 ): void => {
   const leaders = nodes.filter(({ isUp, state }) => isUp && state.role._tag === "Leader")
   const asked = oneOf(chooser, chance(chooser, 20) === 0 ? nodes : leaders)
   if (asked === undefined || !asked.isUp) return
-  const ids = nodes.map(({ id }) => id)
-  if (chance(chooser, 5) === 0) {
-    const to = oneOf(chooser, ids) ?? asked.id
-    return EngineCluster.take(cluster, asked, [EngineCluster.transfer(cluster, to, 50 + chance(chooser, 600))])
+  if (chance(chooser, 12) === 0) {
+    return EngineCluster.take(cluster, asked, [{ _tag: "AbortTransfer", now: cluster.now }])
   }
-  const change = anyChange(chooser, ids)
+  if (chance(chooser, 5) === 0) {
+    // Who never stands by itself would keep what it has from those who do, once it no longer leads.
+    const to = oneOf(chooser, members.filter(({ priority }) => priority !== 0))?.id ?? asked.id
+    return EngineCluster.take(cluster, asked, [Requests.transfer(cluster, to, 50 + chance(chooser, 600))])
+  }
+  const change = anyChange(chooser, members)
   const seen = Log.membershipIndex(asked.state.log)
   const expected = chance(chooser, 4) === 0 ? seen - chance(chooser, 2) : undefined
-  EngineCluster.take(cluster, asked, [EngineCluster.change(cluster, change, expected)])
+  EngineCluster.take(cluster, asked, [Requests.change(cluster, change, expected)])
 }

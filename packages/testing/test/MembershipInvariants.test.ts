@@ -104,4 +104,35 @@ describe("the invariants of membership", () => {
 
     assert.deepStrictEqual([...changes.open.keys()], [2])
   })
+
+  it("let a membership follow another only by force in a new epoch", () => {
+    const forced = membership("n5")
+    const held = node([joint, forced])
+
+    assert.throws(() => check(held), /majorities of a membership and the next have a node in common/)
+    check({ ...held, entries: held.entries.map((entry, place) => ({ ...entry, term: place === 1 ? 2 ** 32 : 1 })) })
+  })
+
+  it("notice that a disk counts which has forgotten what it promised", () => {
+    const changes = MembershipInvariants.make()
+    changes.forgetful.add(9)
+    const members = three.members.map((member) => ({ ...member, incarnation: 1 }))
+    const log = Log.empty({ ...three, members })
+    const [started] = Engine.start({ id: "n1", settings: Settings.defaults, seed: 1, now: 0 })
+    const asking = (granted: ReadonlyArray<string>): State.State => ({
+      ...started,
+      log,
+      role: { _tag: "Candidate", granted, refused: [] }
+    })
+    const message = { _tag: "VoteReply", from: "n3", term: 1, granted: true } as const
+    const heard = (incarnation: number) =>
+      [{ _tag: "Receive", now: 0, message, batch: undefined, incarnation }] as const
+
+    assert.throws(
+      () => MembershipInvariants.checkStrangers(changes, asking([]), heard(9), asking(["n3"])),
+      /a disk that has forgotten counts for nothing \(n3 on n1\)/
+    )
+    MembershipInvariants.checkStrangers(changes, asking([]), heard(9), asking([]))
+    MembershipInvariants.checkStrangers(changes, asking([]), heard(1), asking(["n3"]))
+  })
 })

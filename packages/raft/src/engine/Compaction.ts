@@ -60,6 +60,8 @@ const begin = (state: State): Next => {
   const snapshotting = { index, requests: state.snapshotRequests, write }
   const begun = { ...state, snapshotting, snapshotRequests: [] }
   if (write !== undefined) return next(begun)
+  // Who joined and has come no further than that does not know who belonged to the cluster by then.
+  if (Log.membershipAt(state.log, index).members.length === 0) return next(state)
   // A witness has no state: that the log is given up is all there is to it.
   return isWithout ? keep(begun, { index, size: 0, checksum: 0 }) : next(begun, { _tag: "TakeSnapshot", index })
 }

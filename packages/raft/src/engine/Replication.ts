@@ -5,8 +5,8 @@ import * as Commit from "./Commit.ts"
 import * as Durability from "./Durability.ts"
 import type { Propose, Receive, Unsent } from "./Input.ts"
 import * as Log from "./Log.ts"
-import type { Index } from "./LogPosition.ts"
-import type { Membership } from "./Membership.ts"
+import type { Index, NodeId } from "./LogPosition.ts"
+import * as Membership from "./Membership.ts"
 import type { AppendEntries, AppendReply, InstallSnapshot } from "./Message.ts"
 import { halt, type Next, next, send, write } from "./Next.ts"
 import type { Output } from "./Output.ts"
@@ -93,7 +93,7 @@ export interface Addition {
   readonly count: number
   readonly batch?: number
   readonly bytes?: number
-  readonly membership?: Membership
+  readonly membership?: Membership.Membership
   /** The term and the vote are as new as the entry, and go with it. */
   readonly hardState?: true
 }
@@ -211,6 +211,23 @@ export const flush = (state: State): Next => {
   return outputs.length === 0 ? next(state) : next({ ...state, role: { ...state.role, progress } }, ...outputs)
 }
 
+/**
+ * How far the log goes for a member. Who never stands for election is sent only what is on the disk of a voter who does:
+ * it would refuse whoever has less, and nobody might be left who has as much.
+ */
+const reachOf = (state: State<Leader>, id: NodeId): Index => {
+  const { durability, log, role } = state
+  const membership = Log.membership(log)
+  if (Membership.mayLead(membership, id)) return log.last
+  const leading = membership.voters.filter((voter) => Membership.mayLead(membership, voter))
+  return Math.max(
+    0,
+    ...leading.map((voter) =>
+      voter === state.id ? durability.durable : role.progress.find((each) => each.id === voter)?.match ?? 0
+    )
+  )
+}
+
 const advanceMember = (
   state: State<Leader>,
   progress: Progress.Progress,
@@ -219,7 +236,8 @@ const advanceMember = (
   if (SnapshotSending.isNeeded(state, progress)) return SnapshotSending.advance(state, progress, outputs)
   const { maxBytesInFlight, maxEntriesInFlight, maxEntriesPerMessage } = state.settings
   let current = progress
-  const { last, sizes } = state.log
+  const { sizes } = state.log
+  const last = reachOf(state, current.id)
   const window = Sizes.within(
     sizes,
     current.match,

@@ -56,9 +56,11 @@ export const refuseChange = (request: Handle): Output => ({
 
 /**
  * Whether a membership was forced of which this node knows no more than that it was: its log ends before. It takes part
- * in no election until a leader of that membership, which may have no place for it, brings its log up to there.
+ * in no election until a leader of that membership, which may have no place for it, brings its log up to there. Who knows no
+ * membership at all was not given up: it is new.
  */
-export const isFenced = ({ log, term }: State): boolean => epochOf(term) > epochOf(Log.lastTerm(log))
+export const isFenced = ({ log, term }: State): boolean =>
+  epochOf(term) > epochOf(Log.lastTerm(log)) && Log.membership(log).members.length > 0
 
 /**
  * Who votes may stand. So may whoever is voted out by a membership that is not committed yet: its log may be the only

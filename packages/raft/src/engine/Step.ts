@@ -12,7 +12,7 @@ import * as Election from "./Election.ts"
 import type { Applied, DiskStalled, Input, Persisted, Receive, RequestSnapshot, SnapshotTaken } from "./Input.ts"
 import * as LastResort from "./LastResort.ts"
 import * as Log from "./Log.ts"
-import { epochOf } from "./LogPosition.ts"
+import { epochOf, type NodeId } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import { type Disowned, isConsistent, type Message } from "./Message.ts"
 import { flow, halt, type Next, next, send } from "./Next.ts"
@@ -217,11 +217,15 @@ const tellTerm = (state: State, message: Message): Next => {
   return next(state, send(state, message.from, { ...refusal, last: 0, runs: [] }))
 }
 
-/** The sender has another disk than the one that the membership names: it has forgotten what it promised. */
-const isStranger = (state: State, { incarnation, message }: Receive): boolean => {
-  const known = Membership.find(Log.membership(state.log), message.from)?.incarnation
+/** The sender has another disk than the one that it was known by: it has forgotten what it promised. */
+const isStranger = (state: State, { incarnation, message: { from } }: Receive): boolean => {
+  const known = Membership.find(Log.membership(state.log), from)?.incarnation ?? seenBy(state, from)
   return incarnation !== undefined && known !== undefined && known !== incarnation
 }
+
+/** The disk that a leader has seen, and has not written down yet: what it counts was acknowledged by that one. */
+const seenBy = (state: State, id: NodeId): number | undefined =>
+  isLeader(state) ? state.role.progress.find((each) => each.id === id)?.incarnation : undefined
 
 /** Nothing of it counts. A leader tells it so. */
 const turnAway = (state: State, { incarnation = 0, message: { from } }: Receive): Next => {

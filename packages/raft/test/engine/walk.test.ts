@@ -19,6 +19,9 @@ describe("a cluster", () => {
     assert.isAbove(sum(reports, "terms"), 800)
     assert.isAbove(sum(reports, "superseded"), 20)
     assert.isAbove(sum(reports, "crashes"), 1000)
+    assert.isAbove(sum(reports, "taken"), 2000)
+    assert.isAbove(sum(reports, "restored"), 100)
+    assert.isAbove(sum(reports, "wiped"), 15)
   })
 
   it("stays safe and recovers through 150 long walks", () => {
@@ -42,6 +45,7 @@ describe("a cluster whose members change", () => {
     assert.isAbove(sum(reports, "changed"), 500)
     assert.isAbove(sum(reports, "transferred"), 300)
     assert.isAbove(sum(reports, "crashes"), 1000)
+    assert.isAbove(sum(reports, "restored"), 300)
   })
 
   it("does so through 100 long walks", () => {
