@@ -18,9 +18,17 @@ export interface Snapshots {
   readonly open: Map<State.Handle, LogPosition.NodeId>
   /** How many have waited. */
   done: number
+  /** What was found to be true, and stays so: it does not change, and what is committed does not either. */
+  readonly found: WeakSet<object>
 }
 
-export const make = (): Snapshots => ({ applied: new Map(), founding: undefined, open: new Map(), done: 0 })
+export const make = (): Snapshots => ({
+  applied: new Map(),
+  founding: undefined,
+  open: new Map(),
+  done: 0,
+  found: new WeakSet()
+})
 
 /** A node, and its state machine if it is known. */
 export interface Held {
@@ -43,23 +51,28 @@ const isSameMembership = (left: Membership.Membership | undefined, right: Member
 const checkBoundary = (
   snapshots: Snapshots,
   sentence: string,
-  { index, membership, term }: Log.Boundary,
+  boundary: Log.Boundary,
   committed: Entries,
   detail: () => string
 ): void => {
+  const { index, membership, term } = boundary
+  if (index === 0 || snapshots.found.has(boundary)) return
   hold(`${sentence} stands for what is committed`, committed[index - 1]?.term === term, detail)
   // Who joined does not know what was before; it may be asked of whatever stands for more than its own log.
   const isInForce = (sentence === "a boundary" && membership.members.length === 0)
     || isSameMembership(membershipAt(snapshots, committed, index), membership)
   hold(`the membership of ${sentence} is the one in force there`, isInForce, detail)
+  snapshots.found.add(boundary)
 }
 
 /** What a state machine holds is what was committed, in order, and never less than before. */
-const checkContents = ({ applied }: Snapshots, { contents, id, state }: Held, committed: Entries): void => {
+const checkContents = ({ applied, found }: Snapshots, { contents, id, state }: Held, committed: Entries): void => {
   if (contents === undefined) return
   const before = applied.get(id) ?? 0
   hold("a state machine is never set back", contents.length >= before, () => `${id}: ${before} to ${contents.length}`)
   hold("what a node takes for applied is in its state machine", contents.length >= state.applied, () => id)
+  applied.set(id, contents.length)
+  if (found.has(contents)) return
   // Who was removed may have been one.
   const self = Membership.find(Log.membership(state.log), id)
   const mayLack = self === undefined || self.isWitness === true
@@ -72,7 +85,7 @@ const checkContents = ({ applied }: Snapshots, { contents, id, state }: Held, co
     const isCommitted = Disk.isSame(entry, committed[place])
     hold("state machines hold what is committed, and the same", isCommitted, () => `${place + 1} on ${id}`)
   }
-  applied.set(id, contents.length)
+  found.add(contents)
 }
 
 /** A node has taken a step. */
@@ -80,16 +93,17 @@ export const checkNode = (snapshots: Snapshots, held: Held, committed: Entries):
   const { id, state: { log, snapshot }, stored } = held
   if (stored.boundary === undefined && stored.membership.voters.length > 0) snapshots.founding ??= stored.membership
   checkContents(snapshots, held, committed)
-  if (log.boundary.index > 0) checkBoundary(snapshots, "a boundary", log.boundary, committed, () => id)
-  if (snapshot.index > 0) checkBoundary(snapshots, "a snapshot", snapshot, committed, () => id)
+  checkBoundary(snapshots, "a boundary", log.boundary, committed, () => id)
+  checkBoundary(snapshots, "a snapshot", snapshot, committed, () => id)
   const { boundary, snapshot: kept } = stored
   const isWhole = (boundary?.index ?? 0) <= (kept?.index ?? 0)
   hold("a disk has a snapshot for what it no longer has of the log", isWhole, () => id)
-  if (kept === undefined || kept.size === 0) return
+  if (kept === undefined || kept.size === 0 || snapshots.found.has(kept)) return
   for (let index = 1; index <= kept.index; index++) {
     const isHeld = Disk.isSame(kept.bytes[index - 1], committed[index - 1])
     hold("a snapshot on a disk holds what is committed", isHeld, () => `${index} on ${id}`)
   }
+  snapshots.found.add(kept)
 }
 
 /** A node has died: its state machine begins anew, unless it keeps its state itself, which this one does not. */
