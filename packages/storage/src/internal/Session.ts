@@ -58,6 +58,7 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   for (const sequence of found.length === 0 ? [1] : found) {
     segments.push(yield* Segment.open(directory, sequence, identity))
   }
+  yield* assertOneDisk(segments)
   const reading: Reading = { index: new LogIndex(), recovered: Recovery.fresh }
   const scanned = yield* scanAll(options, segments, reading)
   // Who made a file may have died before its name was durable.
@@ -73,6 +74,17 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   // What a file of an older format may not hold goes into a new one.
   if ((segments.at(-1)?.header.version ?? 0) < newest) yield* rotate(session)
   return session
+})
+
+/** A file of the same node that was made on another disk, before that one was lost, has no place among the others. */
+const assertOneDisk = Effect.fnUntraced(function*([oldest, ...others]: ReadonlyArray<Segment.Segment>) {
+  const incarnation = oldest?.header.identity.incarnation
+  for (const { file, header } of others) {
+    const found = header.identity.incarnation
+    if (found === incarnation) continue
+    const detail = `it belongs to incarnation ${found} of the node, and those before it to ${incarnation}`
+    return yield* LogScan.corrupt(file.path, 0, detail)
+  }
 })
 
 const newest = 2
@@ -96,6 +108,7 @@ const scanAll = Effect.fnUntraced(function*(
       seed: header.seed,
       sequence,
       isLast,
+      hasCheckpoint: Segment.checkpointsAt(sequence) > 0,
       start: header.size,
       maxRecordBytes,
       visit: (body, offset, size) => visit(reading, segment, place === 0, body, offset, size)
