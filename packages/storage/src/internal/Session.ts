@@ -254,20 +254,22 @@ export const read = Effect.fnUntraced(function*(session: Session, from: Index, t
     const there = `${boundary.index + 1} to ${last} are`
     return yield* failed("read", path, new Error(`entries ${from} to ${to} are not there: ${there}`))
   }
-  const pieces: Array<Entries.Entries> = []
-  // Which files they are in is looked up before anything waits: those stay open meanwhile.
-  const groups = neighbours(session.index.between(from, to, maxBytes)).map((rows) => ({
-    rows,
-    segment: session.segments.find(({ sequence }) => sequence === rows[0]?.segment)
-  }))
-  for (const { rows, segment } of groups) {
-    if (segment === undefined) return yield* failed("read", path, new Error(`nothing is known of entry ${from}`))
-    pieces.push(...yield* readRows(segment, rows))
-  }
-  const [head, ...rest] = pieces.map((piece) =>
+  // Which files they are in is looked up before anything waits, and all of them stay open until the last is read.
+  const found = neighbours(session.index.between(from, to, maxBytes))
+  const groups = found.flatMap((rows) => {
+    const segment = session.segments.find(({ sequence }) => sequence === rows[0]?.segment)
+    return segment === undefined ? [] : [{ rows, segment }]
+  })
+  const pieces = yield* Segment.holding(
+    groups.map(({ segment }) => segment),
+    Effect.forEach(groups, ({ rows, segment }) => readRows(segment, rows))
+  )
+  const [head, ...rest] = pieces.flat().map((piece) =>
     Entries.slice(piece, Math.max(from, piece.first), Math.min(to, Entries.last(piece)))
   )
-  if (head === undefined) return yield* failed("read", path, new Error(`nothing is known of entry ${from}`))
+  if (head === undefined || groups.length < found.length) {
+    return yield* failed("read", path, new Error(`nothing is known of some of the entries from ${from} on`))
+  }
   return Entries.within(Entries.concat([head, ...rest]), maxBytes)
 })
 
@@ -285,26 +287,23 @@ const neighbours = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>>
   return groups
 }
 
-const readRows = (segment: Segment.Segment, rows: ReadonlyArray<Row>) =>
-  Segment.reading(
-    segment,
-    Effect.fnUntraced(function*(file) {
-      const start = rows[0]?.offset ?? 0
-      const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
-      const there = bytes.subarray(0, yield* readAll(file, bytes, start))
-      const pieces: Array<Entries.Entries> = []
-      for (const row of rows) {
-        const record = there.subarray(row.offset - start, row.offset - start + row.size)
-        const entries = entriesIn(segment, row, record)
-        if (entries === undefined) {
-          const detail = `entries ${row.first} to ${row.last} are no longer what was written`
-          return yield* LogScan.corrupt(file.path, row.offset, detail)
-        }
-        pieces.push(entries)
-      }
-      return pieces
-    })
-  )
+const readRows = Effect.fnUntraced(function*(segment: Segment.Segment, rows: ReadonlyArray<Row>) {
+  const { file } = segment
+  const start = rows[0]?.offset ?? 0
+  const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
+  const there = bytes.subarray(0, yield* readAll(file, bytes, start))
+  const pieces: Array<Entries.Entries> = []
+  for (const row of rows) {
+    const record = there.subarray(row.offset - start, row.offset - start + row.size)
+    const entries = entriesIn(segment, row, record)
+    if (entries === undefined) {
+      const detail = `entries ${row.first} to ${row.last} are no longer what was written`
+      return yield* LogScan.corrupt(file.path, row.offset, detail)
+    }
+    pieces.push(entries)
+  }
+  return pieces
+})
 
 /** The entries of the record that `bytes` should be, as far as they still count. */
 const entriesIn = ({ header: { seed, version } }: Segment.Segment, row: Row, bytes: Buffer) => {

@@ -36,9 +36,9 @@ export const snapshotOf = (index: number, term: number, bytes: Uint8Array): Log.
 
 /** The bytes in pieces of so many, each made when it is asked for. */
 const inPieces = (bytes: Uint8Array, size = 10_000): Stream.Stream<Uint8Array> =>
-  Stream.map(
+  Stream.mapEffect(
     Stream.range(0, Math.ceil(bytes.length / size) - 1),
-    (place) => bytes.slice(place * size, (place + 1) * size)
+    (place) => Effect.sync(() => bytes.slice(place * size, (place + 1) * size))
   )
 
 const boundaryOf = ({ index, membership: there, term }: Log.Snapshot): Log.Boundary => ({
@@ -149,11 +149,13 @@ export const takingCases = <E>(makeDisk: MakeDisk<E>) =>
         const count = 100
         const checksum = Array.from({ length: count }).reduce<number>((sum, _, place) =>
           crc32(piece(place), sum), 0)
+        const pieces = Stream.mapEffect(Stream.range(0, count - 1), (place) =>
+          Effect.sync(() => piece(place)))
         const snapshot = { ...snapshotOf(6, 1, piece(0)), size: count * 50_000, checksum }
 
         yield* life(layer, (storage) =>
           Effect.gen(function*() {
-            const taken = yield* storage.takeSnapshot(6, Stream.map(Stream.range(0, count - 1), piece))
+            const taken = yield* storage.takeSnapshot(6, pieces)
             assert.deepStrictEqual(taken, { size: snapshot.size, checksum })
             yield* storage.write([write({ snapshot })])
           }))
