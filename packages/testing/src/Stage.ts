@@ -32,6 +32,8 @@ export interface Place {
 export interface Actor extends Connection {
   readonly id: NodeId
   readonly heard: ReadonlyArray<Envelope>
+  /** With which incarnation each of them came. */
+  readonly incarnations: ReadonlyArray<number>
   /** Closes the scope in which the node joined. */
   readonly leave: Effect.Effect<void>
 }
@@ -72,13 +74,15 @@ export class Stage {
       const { transport } = yield* this.place(id)
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
       const heard: Array<Envelope> = []
-      const receive = (envelope: Envelope) => {
+      const incarnations: Array<number> = []
+      const receive = (envelope: Envelope, incarnation: number) => {
         heard.push(envelope)
+        incarnations.push(incarnation)
         onReceive(envelope)
       }
       const joining = transport.join({ cluster: "test", node: id, incarnation: 1, attributes: {}, ...self }, receive)
       const connection = yield* Scope.provide(joining, scope)
-      return { ...connection, id, heard, leave: Scope.close(scope, Exit.void) }
+      return { ...connection, id, heard, incarnations, leave: Scope.close(scope, Exit.void) }
     })
   }
 

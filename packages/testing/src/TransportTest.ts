@@ -7,12 +7,13 @@
  * @since 0.1.0
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { LogPosition, Membership, Message } from "effect-raft/engine"
+import type { LogPosition } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
-import type { Envelope, TransportError } from "effect-raft/Transport"
+import type { TransportError } from "effect-raft/Transport"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import { appendEntries, chunkOf, everyKind, large, note, plain } from "./internal/TransportMessages.ts"
 import { carry, eventually, type Place, Stage } from "./Stage.ts"
 
 /**
@@ -66,77 +67,6 @@ type Case = (stage: Stage) => Effect.Effect<void, TransportError, Scope.Scope>
 
 type Declare = (sentence: string, body: Case) => void
 
-// ---- what is sent ----
-
-const envelope = (message: Message.Message, entries?: Entries.Entries): Envelope => ({ message, entries })
-
-const note = (from: LogPosition.NodeId, term = 1): Envelope =>
-  envelope({ _tag: "VoteReply", from, term, granted: true })
-
-const large = Number.MAX_SAFE_INTEGER
-
-const appendEntries = (from: LogPosition.NodeId, term: number, entries: Entries.Entries, previous = 1): Envelope =>
-  envelope({
-    _tag: "AppendEntries",
-    from,
-    term,
-    previous: { term: previous, index: entries.first - 1 },
-    last: Entries.last(entries),
-    runs: entries.runs,
-    memberships: Entries.memberships(entries) ?? [],
-    commit: large,
-    sequence: 12
-  }, entries)
-
-/** A membership on its way to the next, with all of its fields filled. */
-const joint: Membership.Membership = {
-  members: [{ id: "a", address: "host:1" }, { id: "b-é", address: "" }],
-  voters: ["a"],
-  outgoing: ["c"],
-  departing: [{ id: "c", address: "ü" }],
-  promoting: ["b-é"]
-}
-
-/** One of each kind, with small and with large numbers, in names that are more than ASCII. */
-const everyKind = (from: LogPosition.NodeId): ReadonlyArray<Envelope> => {
-  const two = Entries.concat([
-    Entries.commands(8, 2, [Uint8Array.of(1, 2, 3), new Uint8Array(0)]),
-    Entries.commands(10, 4, [Uint8Array.of(255)])
-  ])
-  const changing = Entries.concat([Entries.membership(11, 4, joint), Entries.commands(12, 4, [Uint8Array.of(9)])])
-  const runs = [{ start: 1, term: 1 }, { start: 7, term: 3 }]
-  const position = { term: large, index: large }
-  const heartbeat = { previous: { term: 0, index: 0 }, last: 0, runs: [], memberships: [], commit: 0, sequence: 0 }
-  return [
-    envelope({ _tag: "RequestPreVote", from, term: large, last: position, round: 4_294_967_295 }),
-    envelope({ _tag: "PreVoteReply", from, term: 0, round: 0, granted: false }),
-    envelope({ _tag: "RequestVote", from, term: 5, last: { term: 0, index: 0 }, isTransfer: false }),
-    envelope({ _tag: "RequestVote", from, term: large, last: position, isTransfer: true }),
-    envelope({ _tag: "TimeoutNow", from, term: 5, last: { term: 5, index: large } }),
-    envelope({ _tag: "VoteReply", from, term: 5, granted: true }),
-    envelope({ _tag: "AppendEntries", from, term: 1, ...heartbeat }),
-    appendEntries(from, 4, two),
-    appendEntries(from, 4, changing),
-    envelope({
-      _tag: "AppendReply",
-      from,
-      term: 5,
-      sequence: large,
-      accepted: true,
-      match: large,
-      last: large,
-      runs: []
-    }),
-    envelope({ _tag: "AppendReply", from, term: 6, sequence: 0, accepted: false, match: 9, last: 8, runs })
-  ]
-}
-
-/** For comparison: what kind of array the bytes came in is nobody's business. */
-const plain = (found: Envelope | undefined) => ({
-  message: found?.message,
-  entries: found?.entries && { ...found.entries, bytes: Array.from(found.entries.bytes) }
-})
-
 // ---- the promises ----
 
 const delivery = (on: Declare): void => {
@@ -166,6 +96,19 @@ const delivery = (on: Declare): void => {
       assert.strictEqual(Entries.last(entries), 10_002)
       assert.strictEqual(Entries.payloadAt(entries, 2).every((byte, place) => byte === big[place]), true)
       assert.deepStrictEqual([...Entries.payloadAt(entries, 10_002)], [9999 & 255])
+    })
+  )
+
+  on(
+    "may carry a large piece of a snapshot",
+    Effect.fnUntraced(function*(stage) {
+      const [a, b] = yield* stage.company("a", "b")
+      const chunk = Uint8Array.from({ length: 3_000_000 }, (_, place) => place * 31)
+
+      const received = yield* carry(a, b, chunkOf("a", 3, chunk))
+
+      assert.strictEqual(received?.chunk?.length, chunk.length)
+      assert.isTrue(received?.chunk?.every((byte, place) => byte === chunk[place]))
     })
   )
 
@@ -303,6 +246,29 @@ const acquaintance = (on: Declare): void => {
 
       yield* carry(a, again, note("a"))
       assert.deepStrictEqual((yield* a.peers).map(({ incarnation }) => incarnation), [2])
+    })
+  )
+
+  on(
+    "says with each message on which disk its sender runs, also after it came back with another",
+    Effect.fnUntraced(function*(stage) {
+      const a = yield* stage.join("a", { incarnation: large })
+      const b = yield* stage.join("b", { incarnation: 7 })
+      const members = yield* Effect.forEach(["a", "b"], (id) => stage.member(id))
+      for (const actor of [a, b]) yield* actor.setMembers(members)
+      yield* carry(a, b, note("a"))
+      yield* carry(b, a, note("b"))
+      assert.isTrue(b.incarnations.every((incarnation) => incarnation === large))
+      yield* b.leave
+      const before = a.incarnations.length
+
+      const again = yield* stage.join("b", { incarnation: 8 })
+      yield* again.setMembers(members)
+      yield* carry(again, a, note("b", 2))
+
+      assert.isTrue(a.incarnations.slice(0, before).every((incarnation) => incarnation === 7))
+      assert.strictEqual(a.incarnations.at(-1), 8)
+      assert.lengthOf(a.incarnations, a.heard.length)
     })
   )
 }

@@ -4,7 +4,8 @@ import { encode } from "@effect-raft/transport/MessageCodec"
 import * as TcpTransport from "@effect-raft/transport/TcpTransport"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Logger, Scope } from "effect"
-import { acquainted, alone, heavy, note, quiet } from "./loneNode.ts"
+import type { Envelope } from "effect-raft/Transport"
+import { acquainted, alone, heartbeat, heavy, note, piece, quiet } from "./loneNode.ts"
 import { connect, listen } from "./RawPeer.ts"
 
 describe("a peer that has fallen silent", () => {
@@ -84,6 +85,45 @@ describe("a peer that does not read", () => {
 
       assert.deepStrictEqual(sent, [...Array.from({ length: 10 }, () => true), false, false])
       yield* eventually("ten arrive", () => a.count(Kind.message + 3) === 10)
+    }).pipe(quiet))
+
+  it.live("has room for so many messages without payloads behind those with, and no more", () =>
+    Effect.gen(function*() {
+      const m = yield* alone({ maxQueueMessages: 8 })
+      const a = yield* acquainted(m.port)
+      const many = (envelope: Envelope) =>
+        Array.from({ length: 10 }, () => m.send("a", envelope)).filter(Boolean).length
+
+      const sent = [many(heavy("m", 10)), many(piece("m", 10)), many(heartbeat("m")), many(note("m"))]
+
+      assert.deepStrictEqual(sent, [6, 0, 2, 0])
+      yield* eventually("eight arrive", () => a.count(Kind.message + 4) === 8)
+    }).pipe(quiet))
+
+  it.live("is sent heartbeats though entries and snapshots fill the queue, and not without end either", () =>
+    Effect.gen(function*() {
+      const m = yield* alone({ maxQueueBytes: 1_000_000, idleTimeout: 60_000 })
+      const a = yield* acquainted(m.port)
+      a.socket.pause()
+      yield* eventually("the operating system has had enough, and m is full", () => {
+        let wasTaken = false
+        for (const bulk of [heavy("m", 100_000), piece("m", 1000), heavy("m", 1)]) {
+          while (m.send("a", bulk)) wasTaken = true
+        }
+        return !wasTaken
+      })
+
+      let heartbeats = 0
+      while (heartbeats < 100_000 && m.send("a", heartbeat("m"))) heartbeats++
+
+      assert.isAbove(heartbeats, 100)
+      assert.isBelow(heartbeats, 5000)
+      const before = a.frames.length
+      a.socket.resume()
+      yield* eventually(
+        "all arrives",
+        () => a.frames.slice(before).filter(({ payload }) => payload.length < 80).length >= heartbeats
+      )
     }).pipe(quiet))
 
   it.live("is never sent a message that it would have to refuse", () =>

@@ -4,7 +4,9 @@ import { decode, encode } from "@effect-raft/transport/MessageCodec"
 import { WireError } from "@effect-raft/transport/WireError"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
+import type { Message } from "effect-raft/engine"
 import { isWellFormed, last, memberships } from "effect-raft/Entries"
+import * as MembershipCodec from "effect-raft/MembershipCodec"
 import type { Envelope } from "effect-raft/Transport"
 import { Chance } from "./Chance.ts"
 import { randomEnvelope } from "./randomEnvelope.ts"
@@ -34,9 +36,18 @@ const mutate = (chance: Chance, good: Buffer): Buffer => {
   return bytes
 }
 
+const assertSaneSnapshot = ({ length, offset, snapshot, term }: Message.InstallSnapshot): void => {
+  assert.isTrue(snapshot.term <= term && offset + length <= snapshot.size)
+  assert.isTrue(snapshot.checksum >= 0 && snapshot.checksum < 2 ** 32)
+  assert.isDefined(MembershipCodec.decode(MembershipCodec.encode(snapshot.membership)))
+}
+
 /** What holds of every message that was believed. */
-const assertSane = ({ entries, message }: Envelope): void => {
+const assertSane = ({ chunk, entries, message }: Envelope): void => {
   assert.isTrue(Number.isSafeInteger(message.term))
+  assert.strictEqual(chunk?.length ?? 0, message._tag === "InstallSnapshot" ? message.length : 0)
+  if (message._tag === "InstallSnapshot") assertSaneSnapshot(message)
+  if (message._tag === "SnapshotReply") assert.isAtMost(message.stored, message.received)
   if (message._tag !== "AppendEntries") return assert.isUndefined(entries)
   const count = message.last - message.previous.index
   assert.strictEqual(entries?.ends.length ?? 0, count)

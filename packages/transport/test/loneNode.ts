@@ -3,6 +3,7 @@ import { eventually } from "@effect-raft/testing/Stage"
 import type { Hello } from "@effect-raft/transport/Handshake"
 import * as TcpTransport from "@effect-raft/transport/TcpTransport"
 import { Effect, References } from "effect"
+import { Membership } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import type { Envelope, Self } from "effect-raft/Transport"
 import { freePort } from "./freePort.ts"
@@ -42,6 +43,22 @@ export const heavy = (from: string, size: number): Envelope => {
   const entries = Entries.commands(1, 1, [new Uint8Array(size)])
   const place = { previous: { term: 0, index: 0 }, last: 1, runs: entries.runs, memberships: [] }
   return { message: { _tag: "AppendEntries", from, term: 1, commit: 0, sequence: 0, ...place }, entries }
+}
+
+/** An `AppendEntries` without entries. */
+export const heartbeat = (from: string): Envelope => {
+  const place = { previous: { term: 0, index: 0 }, last: 0, runs: [], memberships: [] }
+  return { message: { _tag: "AppendEntries", from, term: 1, commit: 0, sequence: 0, ...place }, entries: undefined }
+}
+
+/** An `InstallSnapshot` with so many bytes. */
+export const piece = (from: string, size: number): Envelope => {
+  const snapshot = { index: 1, term: 1, membership: Membership.none, size, checksum: 0 }
+  return {
+    message: { _tag: "InstallSnapshot", from, term: 1, snapshot, offset: 0, length: size, sequence: 0 },
+    entries: undefined,
+    chunk: new Uint8Array(size)
+  }
 }
 
 /** A peer that has shaken hands with `m`. */

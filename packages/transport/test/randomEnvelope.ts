@@ -11,14 +11,26 @@ const tags = [
   "VoteReply",
   "AppendEntries",
   "AppendReply",
-  "TimeoutNow"
+  "TimeoutNow",
+  "InstallSnapshot",
+  "SnapshotReply",
+  "RequestRead",
+  "ReadReply",
+  "Disowned"
 ] as const
 
 const largest = Number.MAX_SAFE_INTEGER
 
 const randomMembership = (chance: Chance): Membership.Membership => {
-  const some = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => items.filter(() => chance.between(0, 1) === 1)
-  const all = ["n1", "a", "🦀"].map((id) => ({ id, address: chance.pick(["", "host:1", "ü"]) }))
+  const some = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => items.filter(() => chance.happens())
+  const all = ["n1", "a", "🦀"].map((id): Membership.Member => ({
+    id,
+    address: chance.pick(["", "host:1", "ü"]),
+    ...(chance.happens() && { incarnation: chance.number() }),
+    ...(chance.happens() && { priority: chance.between(0, 3) }),
+    ...(chance.happens() && { isWitness: chance.happens() }),
+    ...(chance.happens() && { metadata: { zone: "ä" } })
+  }))
   const members = some(all)
   const departing = some(all.filter((each) => !members.includes(each)))
   const present = members.map((each) => each.id)
@@ -84,6 +96,34 @@ const appendReply = (chance: Chance, from: string): Message.AppendReply => {
   }
 }
 
+const installSnapshot = (chance: Chance, from: string, term: number): Envelope => {
+  const chunk = chance.bytes(chance.pick([0, 1, 40]))
+  const offset = chance.between(0, 1000)
+  const snapshot = {
+    index: chance.number(),
+    term: Math.min(term, chance.number()),
+    membership: randomMembership(chance),
+    size: offset + chunk.length + chance.pick([0, 1, 2 ** 40]),
+    checksum: chance.pick([0, 1, 2 ** 31, 2 ** 32 - 1])
+  }
+  const message = {
+    _tag: "InstallSnapshot",
+    from,
+    term,
+    snapshot,
+    offset,
+    length: chunk.length,
+    sequence: chance.number()
+  } as const
+  return chunk.length === 0 ? { message, entries: undefined } : { message, entries: undefined, chunk }
+}
+
+const snapshotReply = (chance: Chance, from: string, term: number): Message.SnapshotReply => {
+  const [sequence, offset, index, stored] = [chance.number(), chance.number(), chance.number(), chance.number()]
+  const received = Math.max(stored, chance.number())
+  return { _tag: "SnapshotReply", from, term, sequence, offset, index, received, stored }
+}
+
 export const randomEnvelope = (
   chance: Chance,
   from = chance.pick(["n1", "a", "ein-längerer-Name", "🦀"])
@@ -107,5 +147,17 @@ export const randomEnvelope = (
       return alone(appendReply(chance, from))
     case "TimeoutNow":
       return alone({ _tag: tag, from, term, last })
+    case "InstallSnapshot":
+      return installSnapshot(chance, from, term)
+    case "SnapshotReply":
+      return alone(snapshotReply(chance, from, term))
+    case "RequestRead":
+      return alone({ _tag: tag, from, term, read: chance.number(), round: chance.number(), isLease: chance.happens() })
+    case "ReadReply":
+      return alone({ _tag: tag, from, term, read: chance.number(), round: chance.number(), index: chance.number() })
+    case "Disowned":
+      return chance.happens()
+        ? alone({ _tag: tag, from, term, reason: "Incarnation", incarnation: chance.number() })
+        : alone({ _tag: tag, from, term, reason: "Epoch", incarnation: undefined })
   }
 }

@@ -39,8 +39,9 @@ const split = (chance: Chance, bytes: Buffer, longest: number): ReadonlyArray<Bu
   return pieces
 }
 
-const plain = ({ entries, message }: Envelope) => ({
+const plain = ({ chunk, entries, message }: Envelope) => ({
   message,
+  chunk: chunk && Array.from(chunk),
   entries: entries && { ...entries, bytes: Array.from(entries.bytes) }
 })
 
