@@ -237,6 +237,7 @@ const readInstallSnapshot = (reader: ByteReader, header: Header): Envelope => {
   const sequence = reader.u53()
   const membership = MembershipCodec.decode(reader.raw(reader.u32()))
   if (membership === undefined) throw content("the membership of a snapshot is none")
+  if (checksum > 0xffff_ffff) throw content(`a checksum of ${checksum}`)
   if (length !== reader.remaining) throw content(`a chunk of ${length} bytes in ${reader.remaining}`)
   if (offset + length > size) throw content(`a chunk up to ${offset + length} of a snapshot of ${size} bytes`)
   const snapshot = { ...position, membership, size, checksum }
