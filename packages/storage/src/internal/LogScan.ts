@@ -1,6 +1,7 @@
 /**
  * Reading a log file back: every record that was written, up to the place where a crash may have stopped a write. Only
- * the last file of a log can end like that; another one was complete before the next was begun.
+ * the last file of a log can end like that, and not in its checkpoint: another file was complete before the next was
+ * begun, and a checkpoint before its file had its name.
  *
  * A crash can leave two kinds of end: a file that stops within a record, and, when the disk wrote parts of the last
  * batch in an order of its own, a damaged record with intact ones of the same batch behind it. Both are torn: nobody
