@@ -1,24 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Chance } from "effect-raft/engine"
-import {
-  boundaryAt,
-  entries,
-  expectations,
-  type Expected,
-  isAllThere,
-  perform,
-  snapshotOf,
-  stateOf,
-  type Step,
-  steps,
-  withoutSizes,
-  writesUpTo
-} from "./LongLife.ts"
-import { type Luck, powerLoss, SimulatedDisk, type State } from "./SimulatedDisk.ts"
+import { all, goesOn, opens, recorded } from "./afterlife.ts"
+import { type Luck, powerLoss } from "./SimulatedDisk.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
-import { isClean } from "./tidiness.ts"
-import { type Life, live, write } from "./workload.ts"
 
 const lucky = (seed: number): Luck => {
   let state = seed
@@ -40,72 +25,6 @@ const lucks: ReadonlyArray<readonly [string, Luck]> = [
   ["other parts of it", lucky(3)]
 ]
 
-const lifeOn = (directory: string, disk: SimulatedDisk): Life => ({ directory, disk: disk.layer, segmentBytes: 4096 })
-
-/** Runs all steps on one disk; how many writes had been acknowledged by each of its calls. */
-const recorded = Effect.fnUntraced(function*(directory: string) {
-  const disk = new SimulatedDisk()
-  const acknowledged: Array<number> = []
-  const note = (count: number) => {
-    while (acknowledged.length <= disk.calls.length) acknowledged.push(count)
-  }
-  yield* live(
-    lifeOn(directory, disk),
-    (storage) =>
-      Effect.forEach(steps, (step, place) =>
-        Effect.map(perform(storage, step), () => {
-          // Until the call that ends it, only what came before was acknowledged.
-          while (acknowledged.length < disk.calls.length) acknowledged.push(writesUpTo(steps, place))
-          note(writesUpTo(steps, place + 1))
-        }), { discard: true })
-  )
-  return { disk, acknowledged }
-})
-
-const all = expectations(steps)
-
-/** Which of the states that the writes went through was found; at least `least` writes must be in it. */
-const findIn = (found: Expected["recovered"], least: number, what: string): Expected => {
-  const plain = JSON.stringify(withoutSizes(found))
-  const expected = all.slice(least).find(({ recovered }) => JSON.stringify(withoutSizes(recovered)) === plain)
-  return expected ?? assert.fail(`${what}: found ${plain}, which is none of the states after ${least} writes`)
-}
-
-/** What else a node does on the disk it was left. */
-const goesOn = Effect.fnUntraced(function*(directory: string, disk: SimulatedDisk, from: Expected) {
-  const { last, runs } = from.recovered.log
-  const term = 9
-  const state = stateOf(1500, 9)
-  const more: ReadonlyArray<Step> = [
-    { _tag: "Write", writes: [write({ entries: entries(last + 1, term, 3) }), write({ truncateAfter: last + 2 })] },
-    { _tag: "Take", index: last + 1, bytes: state },
-    {
-      _tag: "Write",
-      writes: [write({ snapshot: snapshotOf(last + 1, term, state), boundary: boundaryAt(last + 1, term) })]
-    },
-    { _tag: "Write", writes: [write({ entries: entries(last + 3, term, 1) })] }
-  ]
-  const expected = expectations(more, [state], from).at(-1) ?? from
-  yield* live(lifeOn(directory, disk), (storage) => Effect.forEach(more, (step) => perform(storage, step)))
-  yield* live(lifeOn(directory, disk), (storage) => {
-    assert.deepStrictEqual(withoutSizes(storage.found), expected.recovered, `${runs.length}`)
-    return isAllThere(storage, expected)
-  })
-  isClean(disk)
-})
-
-/** Opens what is there, which must be one of the states; then nothing is left over, and all of it can be read. */
-const opens = Effect.fnUntraced(function*(directory: string, start: State, least: number, what: string) {
-  const disk = new SimulatedDisk(start)
-  const expected = yield* live(lifeOn(directory, disk), (storage) => {
-    const state = findIn(storage.found, least, what)
-    isClean(disk)
-    return Effect.as(isAllThere(storage, state), state)
-  })
-  assert.strictEqual(disk.openFiles, 0)
-  return { disk, expected }
-})
-
 describe("a node that dies after any call of its disk", () => {
   for (const [place, [what, luck]] of lucks.entries()) {
     it.effect(`finds all that was acknowledged, and goes on, if ${what} of what was not synced is there`, () =>
@@ -119,6 +38,29 @@ describe("a node that dies after any call of its disk", () => {
           const { disk, expected } = yield* opens(directory, state, least, `after call ${count}`)
           // Every third place in each of the cases is every place twice.
           if (count % 3 === place % 3) yield* goesOn(directory, disk, expected)
+        }
+      }))
+  }
+})
+
+describe("a node that dies while it is opened after it has died", () => {
+  for (const [what, luck] of lucks.slice(0, 4)) {
+    it.effect(`still finds all of it, if ${what} of what was not synced is there`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const { acknowledged, disk: original } = yield* recorded(directory)
+        for (let count = 0; count <= original.calls.length; count += 5) {
+          const least = acknowledged[count] ?? 0
+          const first = original.history[count] ?? original.state
+          for (const start of [first, powerLoss(first, lucky(count))]) {
+            const { disk, expected } = yield* opens(directory, start, least, `after call ${count}`)
+            const found = all.indexOf(expected)
+            for (const again of disk.history) {
+              yield* opens(directory, powerLoss(again, luck), least, `after call ${count}, and again`)
+            }
+            // Who has seen it may have told others.
+            yield* opens(directory, powerLoss(disk.state, luck), found, `after call ${count}, and opened`)
+          }
         }
       }))
   }

@@ -223,3 +223,15 @@ export class SimulatedDisk {
     })
   }
 }
+
+/** The same disk with other bytes in one of its files. */
+export const replaced = (state: State, name: string, bytes: Buffer): State => {
+  const file = state.visible.get(name) ?? 0
+  return { ...state, files: new Map(state.files).set(file, { visible: bytes, durable: bytes, pending: [] }) }
+}
+
+/** The same disk without one of its files. */
+export const removed = (state: State, name: string): State => {
+  const call: Naming = { _tag: "Remove", name }
+  return { ...state, visible: renamed(state.visible, call), durable: renamed(state.durable, call) }
+}

@@ -12,14 +12,15 @@
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
+import { adoptionCases, readingCases } from "./internal/StorageAdopting.ts"
 import { deathCases } from "./internal/StorageDying.ts"
 import type * as Life from "./internal/StorageLife.ts"
 import { boundaryCases, growthCases, truncationCases } from "./internal/StorageLogs.ts"
 import { foundCases, lostCases } from "./internal/StorageMemberships.ts"
 import { openCases } from "./internal/StorageOpening.ts"
 import { boundsCases, payloadCases } from "./internal/StorageReading.ts"
-import { chunkCases, installCases } from "./internal/StorageReceiving.ts"
-import { adoptionCases, interruptedCases, readingCases, takingCases } from "./internal/StorageSnapshots.ts"
+import { chunkCases, endingCases, installCases, refusalCases } from "./internal/StorageReceiving.ts"
+import { growingCases, interruptedCases, stagingCases, takingCases } from "./internal/StorageSnapshots.ts"
 import { hardStateCases, orderCases } from "./internal/StorageWriting.ts"
 
 /**
@@ -50,10 +51,14 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     boundsCases(makeDisk)
     payloadCases(makeDisk)
     takingCases(makeDisk)
+    stagingCases(makeDisk)
     interruptedCases(makeDisk)
+    growingCases(makeDisk)
     adoptionCases(makeDisk)
     readingCases(makeDisk)
     chunkCases(makeDisk)
+    endingCases(makeDisk)
+    refusalCases(makeDisk)
     installCases(makeDisk)
     deathCases(makeDisk)
   })

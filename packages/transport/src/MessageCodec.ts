@@ -257,6 +257,7 @@ const readInstallSnapshot = (reader: ByteReader, header: Header): Envelope => {
   const membership = MembershipCodec.decode(reader.raw(reader.u32()))
   if (position.term === 0 || position.index === 0) throw content("a snapshot of an empty log")
   if (membership === undefined) throw content("the membership of a snapshot is none")
+  if (checksum > 0xffff_ffff) throw content(`a checksum of ${checksum}`)
   if (length !== reader.remaining) throw content(`a chunk of ${length} bytes in ${reader.remaining} bytes`)
   if (offset > size || length > size - offset) throw content(`a chunk at ${offset} of a snapshot of ${size} bytes`)
   const snapshot = { ...position, membership, size, checksum }

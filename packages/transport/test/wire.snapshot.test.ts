@@ -103,6 +103,11 @@ describe("a chunk", () => {
     assert.isUndefined(fault(ofSnapshot({ size: largest }, { offset: largest - 3 })))
     assert.isDefined(fault(ofSnapshot({ size: largest }, { offset: largest - 2 })))
   })
+
+  it("is refused when the checksum of its snapshot cannot be one", () => {
+    assert.isUndefined(fault(ofSnapshot({ checksum: 2 ** 32 - 1 })))
+    assert.strictEqual(fault(ofSnapshot({ checksum: 2 ** 32 })), "a checksum of 4294967296")
+  })
 })
 
 describe("a snapshot is refused", () => {

@@ -273,10 +273,11 @@ describe("a member whose disk is not written down yet", () => {
     assert.strictEqual(hear(node({ terms: [1], membership: half }), { ...vote, from: "n3" })[0].votedFor, "n3")
   })
 
-  it("is written down with the disk it was heard from last", () => {
+  it("is a stranger on any disk but the one that its leader heard first: that one's acknowledgements count", () => {
     const [first] = hearFrom(leader, accepted("n2", 1, 1), 21)
     const [second] = hearFrom(hearFrom(first, accepted("n2", 1, 1), 22)[0], accepted("n3", 1, 1), 33)
 
-    assert.strictEqual(disks(second), "n1:11 n2:22 n3:33")
+    assert.strictEqual(disks(second), "n1:11 n2:21 n3:33")
+    assert.deepStrictEqual(second.strangers.map(({ id, incarnation }) => [id, incarnation]), [["n2", 22]])
   })
 })

@@ -11,17 +11,20 @@ const managed = (seeds: number, steps: number): ReadonlyArray<Walk.Report> =>
 const sum = (reports: ReadonlyArray<Walk.Report>, of: keyof Walk.Report): number =>
   reports.reduce((total, report) => total + report[of], 0)
 
-describe("a cluster", () => {
-  it("stays safe through loss, repetition, slow disks and crashes, and recovers: 800 short walks", () => {
-    const reports = walk(800, 300)
+/** Of real time: walks are work, and the machine may have other work. */
+const patience = { timeout: 240_000 }
+
+describe("a cluster", patience, () => {
+  it("stays safe through loss, repetition, slow disks and crashes, and recovers: 500 short walks", () => {
+    const reports = walk(500, 300)
 
     // Walks that reach nothing prove nothing.
-    assert.isAbove(sum(reports, "terms"), 800)
+    assert.isAbove(sum(reports, "terms"), 500)
     assert.isAbove(sum(reports, "superseded"), 20)
-    assert.isAbove(sum(reports, "crashes"), 1000)
-    assert.isAbove(sum(reports, "taken"), 2000)
-    assert.isAbove(sum(reports, "restored"), 100)
-    assert.isAbove(sum(reports, "wiped"), 15)
+    assert.isAbove(sum(reports, "crashes"), 600)
+    assert.isAbove(sum(reports, "taken"), 1200)
+    assert.isAbove(sum(reports, "restored"), 60)
+    assert.isAbove(sum(reports, "wiped"), 10)
   })
 
   it("stays safe and recovers through 150 long walks", () => {
@@ -38,14 +41,14 @@ describe("a cluster", () => {
   })
 })
 
-describe("a cluster whose members change", () => {
-  it("stays safe, finishes every change or takes it back, and recovers: 1,000 short walks", () => {
-    const reports = managed(1000, 300)
+describe("a cluster whose members change", patience, () => {
+  it("stays safe, finishes every change or takes it back, and recovers: 600 short walks", () => {
+    const reports = managed(600, 300)
 
-    assert.isAbove(sum(reports, "changed"), 500)
-    assert.isAbove(sum(reports, "transferred"), 300)
-    assert.isAbove(sum(reports, "crashes"), 1000)
-    assert.isAbove(sum(reports, "restored"), 300)
+    assert.isAbove(sum(reports, "changed"), 300)
+    assert.isAbove(sum(reports, "transferred"), 180)
+    assert.isAbove(sum(reports, "crashes"), 600)
+    assert.isAbove(sum(reports, "restored"), 180)
   })
 
   it("does so through 100 long walks", () => {

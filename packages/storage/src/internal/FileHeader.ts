@@ -53,7 +53,10 @@ export const encode = (identity: Identity): Uint8Array | undefined => {
   return writer.bytes
 }
 
-/** What every checksum of a file goes on from that begins with this header. */
+/**
+ * What every checksum of a file goes on from that begins with this header. It depends on the identity alone: bytes with
+ * their own checksum behind them, as the version is written, all have the same one. So snapshots outlive the version.
+ */
 export const seedOf = (header: Uint8Array): number => {
   const bytes = Buffer.from(header.buffer, header.byteOffset, header.length)
   return bytes.readUInt32LE(preambleSize + 4 + bytes.readUInt32LE(preambleSize))

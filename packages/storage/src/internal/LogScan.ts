@@ -1,6 +1,7 @@
 /**
  * Reading a log file back: every record that was written, up to the place where a crash may have stopped a write. Only
- * the last file of a log can end like that; another one was complete before the next was begun.
+ * the last file of a log can end like that, and not in its checkpoint: another file was complete before the next was
+ * begun, and a checkpoint before its file had its name.
  *
  * A crash can leave two kinds of end: a file that stops within a record, and, when the disk wrote parts of the last
  * batch in an order of its own, a damaged record with intact ones of the same batch behind it. Both are torn: nobody
@@ -34,6 +35,8 @@ export interface Options {
   readonly sequence: number
   /** Whether it is the last file, and so may be torn. */
   readonly isLast: boolean
+  /** Whether its first record is a checkpoint. It was whole before the file had its name, so no crash has torn it. */
+  readonly hasCheckpoint: boolean
   /** Where the records begin. */
   readonly start: number
   readonly maxRecordBytes: number
@@ -55,16 +58,18 @@ export const corrupt = (path: string, offset: number, detail: string): StorageEr
   new StorageError({ reason: new Corrupt({ path, offset, detail }) })
 
 export const scan = Effect.fnUntraced(function*(options: Options) {
-  const { isLast, start, version, visit, window } = options
+  const { hasCheckpoint, isLast, start, version, visit, window } = options
   const refuse = (detail: string) => corrupt(window.file.path, end, detail)
   let end = start
   let { sequence } = options
   let place = 0
   let lastBatch = start
+  if (hasCheckpoint && window.size <= start) return yield* refuse("the file ends before its checkpoint")
   while (end < window.size) {
     const found = recordInSight(options, end) ?? (yield* recordAt(options, end))
     if (typeof found === "string") {
       if (!isLast) return yield* refuse(`${found}, and the log goes on in another file`)
+      if (isCheckpoint(options, end)) return yield* refuse(`${found}, and it is a checkpoint`)
       yield* assertTorn(options, end, sequence, found)
       return { end, nextSequence: sequence, lastBatch, torn: true }
     }
@@ -86,25 +91,33 @@ export const scan = Effect.fnUntraced(function*(options: Options) {
   return { end, nextSequence: sequence, lastBatch, torn: false }
 })
 
+const isCheckpoint = ({ hasCheckpoint, start }: Options, offset: number): boolean => hasCheckpoint && offset === start
+
+/** The largest record that is believed there. A checkpoint is no write: how large it is was up to nobody. */
+const largestAt = (options: Options, offset: number): number =>
+  isCheckpoint(options, offset) ? Number.POSITIVE_INFINITY : options.maxRecordBytes
+
 /** The intact record at `offset` if the window shows all of it, without waiting; otherwise `recordAt` has a look. */
-const recordInSight = ({ maxRecordBytes, seed, window }: Options, offset: number): Found | undefined => {
+const recordInSight = (options: Options, offset: number): Found | undefined => {
+  const { seed, window } = options
   const start = window.peek(offset, WalRecord.headSize)
   const head = start === undefined ? undefined : WalRecord.decodeHead(seed, start)
-  if (head === undefined || WalRecord.headSize + head.size > maxRecordBytes) return undefined
+  if (head === undefined || WalRecord.headSize + head.size > largestAt(options, offset)) return undefined
   const body = window.peek(offset + WalRecord.headSize, head.size)
   if (body === undefined || !WalRecord.isIntact(seed, head, body)) return undefined
   return { head, offset, size: WalRecord.headSize + head.size, body }
 }
 
 /** The record at `offset`, or what is wrong with it. */
-const recordAt = Effect.fnUntraced(function*({ maxRecordBytes, seed, window }: Options, offset: number) {
+const recordAt = Effect.fnUntraced(function*(options: Options, offset: number) {
+  const { seed, window } = options
   const start = yield* window.at(offset, WalRecord.headSize)
   if (start.length < WalRecord.headSize) return "the file ends within a record's head"
   const head = WalRecord.decodeHead(seed, start)
   if (head === undefined) return "the checksum of a record's head is wrong"
   const size = WalRecord.headSize + head.size
   if (offset + size > window.size) return "the file ends within a record"
-  if (size > maxRecordBytes) {
+  if (size > largestAt(options, offset)) {
     // The size was written like this, so it is no damage; but to take the record for torn would be.
     return yield* corrupt(window.file.path, offset, `a record of ${size} bytes, more than maxRecordBytes allows`)
   }

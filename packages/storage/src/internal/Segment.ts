@@ -131,18 +131,18 @@ export const settle = Effect.fnUntraced(function*({ file }: Segment, scanned: Lo
   yield* file.sync
 })
 
-/** Reads from the file, which stays open meanwhile whatever becomes of it. */
-export const reading = <A>(
-  segment: Segment,
-  read: (file: File) => Effect.Effect<A, StorageError>
+/** The files stay open while this reads from them, whatever becomes of them. */
+export const holding = <A>(
+  segments: ReadonlyArray<Segment>,
+  reading: Effect.Effect<A, StorageError>
 ): Effect.Effect<A, StorageError> =>
   Effect.suspend(() => {
-    segment.readers++
+    for (const segment of segments) segment.readers++
     return Effect.ensuring(
-      read(segment.file),
+      reading,
       Effect.suspend(() => {
-        segment.readers--
-        return closeUnread(segment)
+        for (const segment of segments) segment.readers--
+        return Effect.forEach(segments, closeUnread, { discard: true })
       })
     )
   })

@@ -58,6 +58,7 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   for (const sequence of found.length === 0 ? [1] : found) {
     segments.push(yield* Segment.open(directory, sequence, identity))
   }
+  yield* assertOneDisk(segments)
   const reading: Reading = { index: new LogIndex(), recovered: Recovery.fresh }
   const scanned = yield* scanAll(options, segments, reading)
   // Who made a file may have died before its name was durable.
@@ -73,6 +74,17 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   // What a file of an older format may not hold goes into a new one.
   if ((segments.at(-1)?.header.version ?? 0) < newest) yield* rotate(session)
   return session
+})
+
+/** A file of the same node that was made on another disk, before that one was lost, has no place among the others. */
+const assertOneDisk = Effect.fnUntraced(function*([oldest, ...others]: ReadonlyArray<Segment.Segment>) {
+  const incarnation = oldest?.header.identity.incarnation
+  for (const { file, header } of others) {
+    const found = header.identity.incarnation
+    if (found === incarnation) continue
+    const detail = `it belongs to incarnation ${found} of the node, and those before it to ${incarnation}`
+    return yield* LogScan.corrupt(file.path, 0, detail)
+  }
 })
 
 const newest = 2
@@ -96,6 +108,7 @@ const scanAll = Effect.fnUntraced(function*(
       seed: header.seed,
       sequence,
       isLast,
+      hasCheckpoint: Segment.checkpointsAt(sequence) > 0,
       start: header.size,
       maxRecordBytes,
       visit: (body, offset, size) => visit(reading, segment, place === 0, body, offset, size)
@@ -241,20 +254,22 @@ export const read = Effect.fnUntraced(function*(session: Session, from: Index, t
     const there = `${boundary.index + 1} to ${last} are`
     return yield* failed("read", path, new Error(`entries ${from} to ${to} are not there: ${there}`))
   }
-  const pieces: Array<Entries.Entries> = []
-  // Which files they are in is looked up before anything waits: those stay open meanwhile.
-  const groups = neighbours(session.index.between(from, to, maxBytes)).map((rows) => ({
-    rows,
-    segment: session.segments.find(({ sequence }) => sequence === rows[0]?.segment)
-  }))
-  for (const { rows, segment } of groups) {
-    if (segment === undefined) return yield* failed("read", path, new Error(`nothing is known of entry ${from}`))
-    pieces.push(...yield* readRows(segment, rows))
-  }
-  const [head, ...rest] = pieces.map((piece) =>
+  // Which files they are in is looked up before anything waits, and all of them stay open until the last is read.
+  const found = neighbours(session.index.between(from, to, maxBytes))
+  const groups = found.flatMap((rows) => {
+    const segment = session.segments.find(({ sequence }) => sequence === rows[0]?.segment)
+    return segment === undefined ? [] : [{ rows, segment }]
+  })
+  const pieces = yield* Segment.holding(
+    groups.map(({ segment }) => segment),
+    Effect.forEach(groups, ({ rows, segment }) => readRows(segment, rows))
+  )
+  const [head, ...rest] = pieces.flat().map((piece) =>
     Entries.slice(piece, Math.max(from, piece.first), Math.min(to, Entries.last(piece)))
   )
-  if (head === undefined) return yield* failed("read", path, new Error(`nothing is known of entry ${from}`))
+  if (head === undefined || groups.length < found.length) {
+    return yield* failed("read", path, new Error(`nothing is known of some of the entries from ${from} on`))
+  }
   return Entries.within(Entries.concat([head, ...rest]), maxBytes)
 })
 
@@ -272,26 +287,23 @@ const neighbours = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>>
   return groups
 }
 
-const readRows = (segment: Segment.Segment, rows: ReadonlyArray<Row>) =>
-  Segment.reading(
-    segment,
-    Effect.fnUntraced(function*(file) {
-      const start = rows[0]?.offset ?? 0
-      const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
-      const there = bytes.subarray(0, yield* readAll(file, bytes, start))
-      const pieces: Array<Entries.Entries> = []
-      for (const row of rows) {
-        const record = there.subarray(row.offset - start, row.offset - start + row.size)
-        const entries = entriesIn(segment, row, record)
-        if (entries === undefined) {
-          const detail = `entries ${row.first} to ${row.last} are no longer what was written`
-          return yield* LogScan.corrupt(file.path, row.offset, detail)
-        }
-        pieces.push(entries)
-      }
-      return pieces
-    })
-  )
+const readRows = Effect.fnUntraced(function*(segment: Segment.Segment, rows: ReadonlyArray<Row>) {
+  const { file } = segment
+  const start = rows[0]?.offset ?? 0
+  const bytes = Buffer.allocUnsafe(rows.reduce((sum, row) => sum + row.size, 0))
+  const there = bytes.subarray(0, yield* readAll(file, bytes, start))
+  const pieces: Array<Entries.Entries> = []
+  for (const row of rows) {
+    const record = there.subarray(row.offset - start, row.offset - start + row.size)
+    const entries = entriesIn(segment, row, record)
+    if (entries === undefined) {
+      const detail = `entries ${row.first} to ${row.last} are no longer what was written`
+      return yield* LogScan.corrupt(file.path, row.offset, detail)
+    }
+    pieces.push(entries)
+  }
+  return pieces
+})
 
 /** The entries of the record that `bytes` should be, as far as they still count. */
 const entriesIn = ({ header: { seed, version } }: Segment.Segment, row: Row, bytes: Buffer) => {

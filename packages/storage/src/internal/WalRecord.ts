@@ -22,7 +22,7 @@ export const magic = Buffer.from([0xef, 0x52, 0x45, 0x43])
 export const headSize = 28
 
 export interface Head {
-  /** 1 for the first record of the file, one more for each that follows. */
+  /** 1 for the first record of the log, one more for each that follows, whichever file it is in. */
   readonly sequence: number
   /** How many records of the same batch stand before it. */
   readonly place: number

@@ -91,7 +91,10 @@ export const chunkCases = <E>(makeDisk: MakeDisk<E>) =>
           yield* life(layer, (storage) => isWhole(storage, next, state))
         }
       }))
+  })
 
+export const endingCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that comes in chunks", () => {
     it.effect("is forgotten when the storage is closed, and must begin anew", () =>
       Effect.gen(function*() {
         const layer = yield* makeDisk
@@ -119,7 +122,10 @@ export const chunkCases = <E>(makeDisk: MakeDisk<E>) =>
           assert.isTrue(outcome)
         }
       }))
+  })
 
+export const refusalCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that comes in chunks", () => {
     it.effect("is refused as it comes to count unless it is whole, and nothing of the write is kept", () =>
       Effect.gen(function*() {
         const flipped = Uint8Array.from(bytes, (byte, place) => (place === 99_999 ? byte ^ 4 : byte))

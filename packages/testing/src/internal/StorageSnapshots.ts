@@ -1,8 +1,8 @@
-/** What a storage promises of the snapshots that are taken here, and of how any snapshot is read. */
+/** What a storage promises of the snapshots that are taken here. */
 import { assert, describe, it } from "@effect/vitest"
 import { crc32 } from "effect-raft/Checksum"
 import { type Log, Membership } from "effect-raft/engine"
-import type { Storage, StorageWrite } from "effect-raft/Storage"
+import type { Storage } from "effect-raft/Storage"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -35,13 +35,13 @@ export const snapshotOf = (index: number, term: number, bytes: Uint8Array): Log.
 })
 
 /** The bytes in pieces of so many, each made when it is asked for. */
-const inPieces = (bytes: Uint8Array, size = 10_000): Stream.Stream<Uint8Array> =>
-  Stream.map(
+export const inPieces = (bytes: Uint8Array, size = 10_000): Stream.Stream<Uint8Array> =>
+  Stream.mapEffect(
     Stream.range(0, Math.ceil(bytes.length / size) - 1),
-    (place) => bytes.slice(place * size, (place + 1) * size)
+    (place) => Effect.sync(() => bytes.slice(place * size, (place + 1) * size))
   )
 
-const boundaryOf = ({ index, membership: there, term }: Log.Snapshot): Log.Boundary => ({
+export const boundaryOf = ({ index, membership: there, term }: Log.Snapshot): Log.Boundary => ({
   index,
   term,
   membership: there
@@ -61,7 +61,7 @@ export const refusalOf = (storage: Storage["Service"], snapshot: Log.Snapshot) =
   reasonOf(storage.write([write({ snapshot, hardState: { term: 99, votedFor: undefined } })]))
 
 /** A node with ten entries of term 1. */
-const filled = Effect.fnUntraced(function*<E>(makeDisk: MakeDisk<E>) {
+export const filled = Effect.fnUntraced(function*<E>(makeDisk: MakeDisk<E>) {
   const layer = yield* makeDisk
   yield* life(layer, (storage) => storage.write([write({ entries: commands(1, 1, 10) })]))
   return layer
@@ -110,7 +110,10 @@ export const takingCases = <E>(makeDisk: MakeDisk<E>) =>
         assert.strictEqual(yield* life(layer, (storage) => refusalOf(storage, snapshot)), "Corrupt")
         assert.isUndefined((yield* load(layer)).snapshot)
       }))
+  })
 
+export const stagingCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that is taken", () => {
     it.effect("takes the place of another that does not count, for the same or another index", () =>
       Effect.gen(function*() {
         for (const index of [5, 6]) {
@@ -149,11 +152,13 @@ export const takingCases = <E>(makeDisk: MakeDisk<E>) =>
         const count = 100
         const checksum = Array.from({ length: count }).reduce<number>((sum, _, place) =>
           crc32(piece(place), sum), 0)
+        const pieces = Stream.mapEffect(Stream.range(0, count - 1), (place) =>
+          Effect.sync(() => piece(place)))
         const snapshot = { ...snapshotOf(6, 1, piece(0)), size: count * 50_000, checksum }
 
         yield* life(layer, (storage) =>
           Effect.gen(function*() {
-            const taken = yield* storage.takeSnapshot(6, Stream.map(Stream.range(0, count - 1), piece))
+            const taken = yield* storage.takeSnapshot(6, pieces)
             assert.deepStrictEqual(taken, { size: snapshot.size, checksum })
             yield* storage.write([write({ snapshot })])
           }))
@@ -208,7 +213,10 @@ export const interruptedCases = <E>(makeDisk: MakeDisk<E>) =>
 
         yield* life(layer, (storage) => isWhole(storage, snapshot, bytes))
       }))
+  })
 
+export const growingCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot that is taken", () => {
     it.effect("is taken while the log grows, loses its end and begins later", () =>
       Effect.gen(function*() {
         const layer = yield* filled(makeDisk)
@@ -244,148 +252,3 @@ export const interruptedCases = <E>(makeDisk: MakeDisk<E>) =>
         yield* life(layer, (storage) => isWhole(storage, snapshot, bytes))
       }))
   })
-
-export const adoptionCases = <E>(makeDisk: MakeDisk<E>) => {
-  const bytes = stateOf(70_000)
-  const snapshot = snapshotOf(6, 1, bytes)
-  const adopting: StorageWrite = write({
-    hardState: { term: 2, votedFor: "n1" },
-    truncateAfter: 8,
-    entries: commands(9, 2, 1),
-    boundary: { index: 5, term: 1, membership },
-    snapshot
-  })
-
-  describe("a snapshot comes to count", () => {
-    it.effect("with the boundary, the truncation and all else in its write, or not at all", () =>
-      Effect.gen(function*() {
-        for (const turns of [0, 1, 2, 3, 4, 6, 9, 100]) {
-          const layer = yield* filled(makeDisk)
-          yield* life(layer, (storage) =>
-            Effect.gen(function*() {
-              yield* storage.takeSnapshot(6, inPieces(bytes))
-              const writing = yield* Effect.forkChild(storage.write([adopting]), { startImmediately: true })
-              for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
-              yield* Fiber.interrupt(writing)
-            }))
-
-          yield* life(layer, (storage) =>
-            Effect.gen(function*() {
-              const { hardState: { term }, log, snapshot: found } = storage.loaded
-              const isAdopted = term === 2
-              assert.deepStrictEqual(
-                [log.boundary.index, log.last, found],
-                isAdopted ? [5, 9, snapshot] : [0, 10, undefined]
-              )
-              if (isAdopted) yield* isWhole(storage, snapshot, bytes)
-              yield* allFrom(storage, log.boundary.index + 1, log.last)
-            }))
-        }
-      }))
-
-    it.effect("unless its size or its checksum is another; then nothing of the write is kept", () =>
-      Effect.gen(function*() {
-        for (
-          const wrong of [{ checksum: (snapshot.checksum ^ 1) >>> 0 }, { size: 69_999 }, { size: 70_001 }, { size: 0 }]
-        ) {
-          const layer = yield* filled(makeDisk)
-
-          const outcome = yield* life(layer, (storage) =>
-            Effect.andThen(
-              storage.takeSnapshot(6, inPieces(bytes)),
-              refusalOf(storage, { ...snapshot, ...wrong })
-            ))
-
-          assert.strictEqual(outcome, "Corrupt")
-          const loaded = yield* load(layer)
-          assert.deepStrictEqual([loaded.hardState.term, loaded.snapshot], [0, undefined])
-        }
-      }))
-
-    it.effect("without bytes if it is of size 0, and such a one leaves alone what is being taken", () =>
-      Effect.gen(function*() {
-        const layer = yield* filled(makeDisk)
-        const empty = emptySnapshot(boundaryOf(snapshotOf(3, 1, stateOf(0))))
-
-        yield* life(layer, (storage) =>
-          Effect.gen(function*() {
-            yield* storage.write([write({ snapshot: empty })])
-            assert.strictEqual((yield* storage.readSnapshot(empty, 0, 0)).length, 0)
-            yield* storage.takeSnapshot(6, inPieces(bytes))
-            yield* storage.write([write({ boundary: boundaryOf(empty) })])
-            yield* storage.write([write({ snapshot })])
-          }))
-
-        yield* life(layer, (storage) =>
-          Effect.gen(function*() {
-            assert.deepStrictEqual([storage.loaded.snapshot, storage.loaded.log.boundary.index], [snapshot, 3])
-            yield* isWhole(storage, snapshot, bytes)
-          }))
-      }))
-  })
-}
-
-export const readingCases = <E>(makeDisk: MakeDisk<E>) => {
-  const bytes = stateOf(200_000)
-  const snapshot = snapshotOf(6, 1, bytes)
-  const counting = <A, E2>(use: (storage: Opened) => Effect.Effect<A, E2>) =>
-    Effect.gen(function*() {
-      const layer = yield* filled(makeDisk)
-      return yield* life(layer, (storage) =>
-        Effect.gen(function*() {
-          yield* storage.takeSnapshot(6, inPieces(bytes))
-          yield* storage.write([write({ snapshot })])
-          return yield* use(storage)
-        }))
-    })
-
-  describe("a snapshot that counts", () => {
-    it.effect("is read from any place to any other", () =>
-      counting((storage) =>
-        Effect.gen(function*() {
-          const places = [0, 1, 65_535, 65_536, 65_537, 131_072, 199_999, 200_000]
-          for (const from of places) {
-            for (const to of places.filter((place) => place >= from)) {
-              const found = yield* storage.readSnapshot(snapshot, from, to - from)
-              assert.strictEqual(found.length, to - from)
-              assert.isTrue(found.every((byte, place) => byte === bytes[from + place]))
-            }
-          }
-        })
-      ))
-
-    it.effect("is not read past its end, nor taken for another", () =>
-      counting((storage) =>
-        Effect.gen(function*() {
-          const others = [{ index: 5 }, { term: 2 }, { size: 199_999 }, { checksum: (snapshot.checksum ^ 1) >>> 0 }]
-          assert.strictEqual(yield* reasonOf(storage.readSnapshot(snapshot, 199_999, 2)), "Failed")
-          for (const other of others) {
-            assert.strictEqual(yield* reasonOf(storage.readSnapshot({ ...snapshot, ...other }, 0, 1)), "Failed")
-            assert.strictEqual(yield* reasonOf(storage.readSnapshot({ ...snapshot, ...other }, 0, 0)), "Failed")
-          }
-        })
-      ))
-
-    it.effect("is read as it was, or not any more, while another takes its place, and then not any more", () =>
-      counting((storage) =>
-        Effect.gen(function*() {
-          const later = stateOf(100_000, 2)
-          const next = snapshotOf(8, 1, later)
-          yield* storage.takeSnapshot(8, inPieces(later))
-          const writing = yield* Effect.forkChild(storage.write([write({ snapshot: next })]), {
-            startImmediately: true
-          })
-          const reads = Array.from({ length: 20 }, () => Effect.exit(isWhole(storage, snapshot, bytes)))
-          const exits = yield* Effect.forEach(reads, (read) => Effect.andThen(Effect.yieldNow, read))
-          yield* Fiber.join(writing)
-
-          for (const exit of exits) {
-            if (exit._tag === "Success") continue
-            assert.strictEqual(yield* reasonOf(exit), "Failed")
-          }
-          assert.strictEqual(yield* reasonOf(storage.readSnapshot(snapshot, 0, 1)), "Failed")
-          yield* isWhole(storage, next, later)
-        })
-      ))
-  })
-}
