@@ -6,7 +6,14 @@
  * is Maelstrom's affair; nothing here waits for it.
  */
 import { Clock, Effect, Layer, Random } from "effect"
-import { AddressInUse, type Connection, type Envelope, type Self, Transport, TransportError } from "effect-raft/Transport"
+import {
+  AddressInUse,
+  type Connection,
+  type Envelope,
+  type Self,
+  Transport,
+  TransportError
+} from "effect-raft/Transport"
 import { Circle } from "./Circle.ts"
 import * as EnvelopeCodec from "./EnvelopeCodec.ts"
 import type { Message } from "./Message.ts"
@@ -16,7 +23,7 @@ import { Network } from "./Network.ts"
 export interface Options {
   /** How often a node greets those that it lists. */
   readonly greetingInterval: number
-  /** How long a node is taken to be there after it was last heard of: several greetings, for any one may be lost. */
+  /** How long a node is taken to be there after its last hello: several greetings, for any one may be lost. */
   readonly maxSilence: number
 }
 

@@ -81,7 +81,9 @@ export const make = ({ complain, write }: Options): Network["Service"] => {
     if (message === undefined) return complain(`this is no message: ${line.slice(0, 200)}`)
     if (name !== undefined && message.dest !== name) return complain(`${name} got a message for ${message.dest}`)
     const header = Message.headerOf(message.body)
-    if (header === undefined) return reply(message, Fault.make("malformedRequest", "a body has a type, and whole numbers"))
+    if (header === undefined) {
+      return reply(message, Fault.make("malformedRequest", "a body has a type, and whole numbers"))
+    }
     if (header.in_reply_to !== undefined) return settle(message, header.in_reply_to)
     const listener = listeners.get(header.type)
     if (listener !== undefined) return listener(message)

@@ -4,7 +4,7 @@
  * Those that Maelstrom names found the cluster. Their names are their addresses. A node with a directory remembers what it
  * knew when it is started again; one without keeps everything in memory, and must not come back under its name.
  */
-import { FileStorage } from "@effect-raft/storage"
+import * as FileStorage from "@effect-raft/storage/FileStorage"
 import { Cause, Context, Deferred, Effect, Layer, Option, Schema } from "effect"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
 import * as Raft from "effect-raft/Raft"
@@ -31,9 +31,9 @@ const limits = RaftConfig.layer({ requestTimeout: patience, maxMessageBytes: 64 
 const Init = Schema.Struct({
   node_id: Schema.NonEmptyString,
   node_ids: Schema.Array(Schema.NonEmptyString)
-}).check(Schema.makeFilter(({ node_id, node_ids }) =>
-  node_ids.includes(node_id) && new Set(node_ids).size === node_ids.length
-))
+}).check(
+  Schema.makeFilter(({ node_id, node_ids }) => node_ids.includes(node_id) && new Set(node_ids).size === node_ids.length)
+)
 
 const decodeInit = Schema.decodeUnknownOption(Init)
 
@@ -78,9 +78,7 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   const network = yield* Network
   const { init, request } = yield* named(network)
   const services = yield* Layer.build(layerOf(init, options)).pipe(
-    Effect.tapCause((cause) =>
-      Effect.sync(() => network.reply(request, Fault.make("crash", Cause.pretty(cause))))
-    )
+    Effect.tapCause((cause) => Effect.sync(() => network.reply(request, Fault.make("crash", Cause.pretty(cause)))))
   )
   const kv = Context.get(services, Kv)
   yield* Server.serve({ network, kv, self: init.node_id, nodes: init.node_ids, patience })

@@ -43,10 +43,12 @@ export const serve = Effect.fnUntraced(function*(options: Options) {
     const done = () => {
       underWay--
     }
-    run(answer(options, request, message.src).pipe(
-      Effect.map((reply) => network.reply(message, Request.encodeAnswer(reply))),
-      Effect.ensuring(Effect.sync(done))
-    ))
+    run(
+      answer(options, request, message.src).pipe(
+        Effect.map((reply) => network.reply(message, Request.encodeAnswer(reply))),
+        Effect.ensuring(Effect.sync(done))
+      )
+    )
   }
   for (const type of Request.types) yield* network.listen(type, onRequest)
 })

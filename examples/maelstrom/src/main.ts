@@ -4,7 +4,7 @@
  * It ends with 0 when its input ends or it is told to stop, with 2 when it was started wrongly, and with 1 when the node
  * has stopped itself: a process that does nothing would only look alive.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Data, Effect, Exit, Logger, References, Result, type Runtime } from "effect"
 import * as Flags from "./Flags.ts"
 import { Lines } from "./Lines.ts"
