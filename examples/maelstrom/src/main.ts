@@ -38,16 +38,17 @@ const program = Effect.gen(function*() {
     Result.mapError(Flags.parse(process.argv.slice(2)), (line) => new Quit({ line, code: 2 }))
   )
   const network = Network.make({ write, complain })
+  const level = options.isVerbose ? "Debug" : "Warn"
   const node = Effect.scoped(Node.run(options)).pipe(
     Effect.provideService(Network.Network, network),
+    Effect.provideService(References.MinimumLogLevel, level),
     Effect.mapError((error) => new Quit({ line: error.message, code: 1 }))
   )
   yield* Effect.raceFirst(node, readLines(network.hear))
 }).pipe(
   Effect.tapDefect((defect) => Effect.logFatal("a mistake in the program", defect)),
   Effect.tapErrorTag("Quit", ({ line }) => Effect.sync(() => complain(line))),
-  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])),
-  Effect.provideService(References.MinimumLogLevel, "Warn")
+  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
 )
 
 const teardown: Runtime.Teardown = (exit, onExit) => {

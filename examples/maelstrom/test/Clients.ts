@@ -23,6 +23,13 @@ const keys: ReadonlyArray<string> = [`0`, `"0"`, `[0]`, `{"a":[0]}`, `null`]
 export const tell = (outcome: Operation<Action, Result>["outcome"]) =>
   outcome._tag === "Ok" ? `Ok ${typeof outcome.result === "string" ? "read" : outcome.result}` : outcome._tag
 
+/** A bar of the picture, short enough to be read. */
+const label = ({ action, outcome }: Operation<Action, Result>): string => {
+  const answer = outcome._tag === "Ok" ? `${outcome.result}` : outcome._tag
+  if (action._tag === "Read") return `read ${answer}`
+  return action._tag === "Write" ? `write ${action.value} ${answer}` : `${action.from} to ${action.to} ${answer}`
+}
+
 const classify = History.classify<Result, Definite | Indefinite, Result>({
   result: (result) => result,
   didNotHappen: (error) => error._tag === "Definite"
@@ -113,9 +120,9 @@ export const judge = Effect.fnUntraced(function*(maelstrom: Maelstrom, seed: num
   }
 
   const operations = yield* history.operations
-  const verdict = Linearizability.check(operations, Models.keyValue<string>(absent))
-  const picture = verdict._tag === "NotLinearizable" ? verdict.picture : ""
-  assert.strictEqual(verdict._tag, "Linearizable", `seed ${seed}, key ${verdict._tag}\n${picture}`)
+  const verdict = Linearizability.check(operations, Models.keyValue<string>(absent), { label })
+  const found = verdict._tag === "NotLinearizable" ? `key ${verdict.key}\n${verdict.picture}` : ""
+  assert.strictEqual(verdict._tag, "Linearizable", `seed ${seed}, ${found}`)
   assert.deepStrictEqual(maelstrom.violations, [])
   assert.deepStrictEqual(maelstrom.ended, [], maelstrom.complaints.join(""))
   return Map.groupBy(operations, ({ outcome }) => tell(outcome))

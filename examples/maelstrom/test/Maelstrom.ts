@@ -118,8 +118,9 @@ export class Maelstrom {
     return Effect.callback<number | null>((resume) => {
       const child = this.#children.get(id)
       this.#children.delete(id)
-      child?.once("close", (code) => resume(Effect.succeed(code)))
-      child?.stdin?.end()
+      if (child === undefined || child.exitCode !== null) return resume(Effect.succeed(child?.exitCode ?? null))
+      child.once("close", (code) => resume(Effect.succeed(code)))
+      child.stdin?.end()
     })
   }
 

@@ -94,6 +94,9 @@ describe("an envelope", () => {
     assert.isUndefined(body({ runs: [] }))
     assert.isUndefined(body({ runs: [{ start: 5, term: 2 }] }))
     assert.isUndefined(body({ runs: [{ start: 4, term: 1 }] }))
+    // Terms fall along the log.
+    assert.isDefined(body({ term: 3, previous: { term: 2, index: 4 }, runs: [{ start: 5, term: 2 }] }))
+    assert.isUndefined(body({ term: 3, previous: { term: 2, index: 4 } }))
     assert.isUndefined(body({}, { ends: [2], bytes: "AA==" }))
     assert.isUndefined(body({}, { ends: [0], bytes: "" }))
     assert.isUndefined(body({}, { ends: [1], bytes: "A" }))

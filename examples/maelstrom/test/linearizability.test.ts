@@ -37,10 +37,10 @@ const troubles: ReadonlyArray<(maelstrom: Maelstrom) => void> = [
 const nemesis = Effect.fnUntraced(function*(maelstrom: Maelstrom) {
   const left = [...troubles]
   while (left.length > 0) {
-    yield* Effect.sleep(500)
+    yield* Effect.sleep(400)
     const [trouble] = left.splice(maelstrom.chance.between(0, left.length), 1)
     trouble?.(maelstrom)
-    yield* Effect.sleep(maelstrom.chance.between(1200, 2000))
+    yield* Effect.sleep(maelstrom.chance.between(1100, 1500))
     maelstrom.heal()
   }
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import { Busy, Fatal, NotLeader, Unknown } from "effect-raft/RaftError"
 import { TestClock } from "effect/testing"
+import * as Json from "../src/Json.ts"
 import type { Kv } from "../src/Kv.ts"
 import * as Message from "../src/Message.ts"
 import * as Network from "../src/Network.ts"
@@ -61,22 +62,23 @@ describe("a request", () => {
       assert.deepStrictEqual([missing?.["type"], missing?.["code"]], ["error", 20])
     }))
 
-  it.effect("with fields that are missing or too deep is malformed", () =>
+  it.effect("with fields that are missing, too deep or too long is malformed", () =>
     Effect.gen(function*() {
       const { answers, hear } = yield* serve(Effect.die("nobody may be asked"))
       const deep = JSON.parse("[".repeat(1000) + "]".repeat(1000))
 
-      for (
-        const body of [{ type: "read" }, { type: "write", key: 1 }, { type: "cas", key: 1, from: 1 }, {
-          type: "read",
-          key: deep
-        }]
-      ) {
-        hear("c1", { ...body, msg_id: 1 })
-      }
+      const bodies = [
+        { type: "read" },
+        { type: "write", key: 1 },
+        { type: "cas", key: 1, from: 1 },
+        { type: "read", key: deep },
+        { type: "write", key: 1, value: "x".repeat(Json.maxLength) }
+      ]
+
+      for (const body of bodies) hear("c1", { ...body, msg_id: 1 })
       yield* Effect.yieldNow
 
-      assert.deepStrictEqual(answers().map(({ code }) => code), [12, 12, 12, 12])
+      assert.deepStrictEqual(answers().map(({ code }) => code), [12, 12, 12, 12, 12])
     }))
 
   it.effect("is refused for certain only where it certainly did not happen", () =>
