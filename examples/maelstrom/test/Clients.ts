@@ -9,7 +9,7 @@ import * as Linearizability from "@effect-raft/testing/Linearizability"
 import * as Models from "@effect-raft/testing/Models"
 import type { Operation } from "@effect-raft/testing/Operation"
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { type Definite, type Indefinite, type Maelstrom } from "./Maelstrom.ts"
 
 /** Keys and values as text. What is read of a key that does not exist is empty, which is no JSON. */
@@ -135,6 +135,6 @@ const settled = (maelstrom: Maelstrom) =>
 /** Asks until there is an answer, which must not take for ever once all is well. */
 const insist = (clients: Clients, node: string, action: Action) =>
   clients.act("c9", node, action).pipe(
-    Effect.repeat({ until: (exit) => exit._tag === "Success", times: 200 }),
+    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (exit) => exit._tag === "Success", times: 200 }),
     Effect.tap((exit) => Effect.sync(() => assert.strictEqual(exit._tag, "Success", `${node} does not serve`)))
   )
