@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer"
 
-/** In bytes: four times what one message may carry, for entries are written as text. */
+/** In bytes: several times the largest command, which base64 makes a third longer. */
 export const maxLineBytes = 64 * 1024 * 1024
 
 const newline = 10
