@@ -3,10 +3,11 @@
  *
  * There are no connections here, so nodes greet each other. A hello says which cluster the sender is of, which disk it runs
  * on, and names its stay: a session, which is another one whenever the node comes back. It also says whom the sender
- * believes it is talking to. Two nodes are connected while each knows the other's present session and has heard of it
+ * believes it is talking to. Two nodes are connected while each knows the other's present session and has got a hello of it
  * lately; so nothing that was said to, or by, a former life of a node is taken for its present one.
  *
- * Whoever is asked answers. Whoever learns something new asks again at once, so that the other learns that, too.
+ * Whoever is asked answers. Whoever learns something new asks again at once, so that the other learns that, too. Other
+ * messages are no sign of life: of two nodes neither of which lists the other, none asks, and they lose each other.
  */
 import { Option, Schema } from "effect"
 import type { Peer, Self } from "effect-raft/Transport"
@@ -46,7 +47,7 @@ export interface Options {
   readonly session: number
   /** Milliseconds, of a clock that never goes back. */
   readonly now: () => number
-  /** How long a node is taken to be there after it was last heard of, in milliseconds. */
+  /** How long a node is taken to be there after its last hello, in milliseconds. */
   readonly maxSilence: number
 }
 
@@ -98,7 +99,7 @@ export class Circle {
     const known = this.#known.get(from)
     if (address === undefined || known === undefined) return undefined
     if (address.session !== known.session || address.to !== this.#options.session) return undefined
-    this.#known.set(from, { ...known, knowsUs: true, heardAt: this.#options.now() })
+    this.#known.set(from, { ...known, knowsUs: true })
     return known.incarnation
   }
 }

@@ -25,14 +25,16 @@ const Fields = Schema.Struct({
 const encodeFields = Schema.encodeSync(Fields)
 const decodeFields = Schema.decodeUnknownOption(Fields)
 
+const toFields = (message: Envelope["message"]): RaftMessage => {
+  if (message._tag === "Disowned") return { ...message, incarnation: message.incarnation ?? null }
+  if (message._tag !== "InstallSnapshot") return message
+  const { membership, ...snapshot } = message.snapshot
+  return { ...message, snapshot: { ...snapshot, membership: MembershipCodec.encode(membership) } }
+}
+
 export const encode = ({ chunk, entries, message }: Envelope): Body =>
   encodeFields({
-    message: message._tag === "InstallSnapshot"
-      ? {
-        ...message,
-        snapshot: { ...message.snapshot, membership: MembershipCodec.encode(message.snapshot.membership) }
-      }
-      : message,
+    message: toFields(message),
     ...(entries && { entries: { ends: entries.ends, bytes: entries.bytes } }),
     ...(chunk && { chunk })
   })
@@ -44,8 +46,11 @@ export const decode = (body: Body): Envelope | undefined => {
   const { chunk, entries, message } = fields
   if (message._tag === "InstallSnapshot") return entries === undefined ? withChunk(message, chunk) : undefined
   if (chunk !== undefined) return undefined
+  if (message._tag === "Disowned" && entries === undefined) {
+    return { message: { ...message, incarnation: message.incarnation ?? undefined }, entries: undefined }
+  }
   if (message._tag === "AppendEntries") return withEntries(message, entries ?? { ends: [], bytes: new Uint8Array() })
-  return entries === undefined ? { message, entries } : undefined
+  return entries === undefined && message._tag !== "Disowned" ? { message, entries } : undefined
 }
 
 const withChunk = (

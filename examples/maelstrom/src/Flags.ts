@@ -1,16 +1,20 @@
 /**
- * The command line: where to keep the log, if anywhere.
+ * The command line: where to keep the log, if anywhere, and how much to say.
  */
 import { Result } from "effect"
 import type { Options } from "./Node.ts"
 
 /** What the arguments after the program's name ask for, or one sentence that says what is wrong with them. */
 export const parse = (args: ReadonlyArray<string>): Result.Result<Options, string> => {
-  const [first, ...rest] = args
-  if (first === undefined) return Result.succeed({ directory: undefined })
-  const [flag, assigned] = first.startsWith("--data=") ? ["--data", first.slice("--data=".length)] : [first]
-  if (flag !== "--data") return Result.fail(`${flag} is no flag, only --data DIR`)
-  const [directory, ...others] = assigned === undefined ? rest : [assigned, ...rest]
-  if (directory === undefined || directory === "") return Result.fail("--data needs a directory")
-  return others.length === 0 ? Result.succeed({ directory }) : Result.fail(`${others[0]} is one too many`)
+  let directory: string | undefined
+  let isVerbose = false
+  for (let place = 0; place < args.length; place++) {
+    const [flag = "", assigned] = /^(--data)=(.*)$/s.exec(args[place] ?? "")?.slice(1) ?? [args[place]]
+    if (flag === "--verbose") isVerbose = true
+    else if (flag !== "--data") return Result.fail(`${flag} is no flag, only --data DIR and --verbose`)
+    else if (directory !== undefined) return Result.fail("--data is given twice")
+    else directory = assigned ?? args[++place] ?? ""
+    if (directory === "") return Result.fail("--data needs a directory")
+  }
+  return Result.succeed({ directory, isVerbose })
 }

@@ -10,6 +10,9 @@ import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 /** Deeper values are refused: whoever walks them, here or elsewhere, would run out of stack. */
 export const maxDepth = 64
 
+/** Longer texts are refused, in characters: whatever is asked must fit into one command. */
+export const maxLength = 1024 * 1024
+
 /** The text of a value, or undefined when it is no JSON or too deep. */
 export const print = (value: unknown, depth = maxDepth): string | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return JSON.stringify(value)
@@ -31,8 +34,9 @@ export const print = (value: unknown, depth = maxDepth): string | undefined => {
 export const Text = Schema.Unknown.pipe(Schema.decodeTo(Schema.String, {
   decode: SchemaGetter.transformEffect((value: unknown, options) => {
     const text = print(value)
-    if (text !== undefined) return Effect.succeed(text)
-    return Effect.fail(new SchemaIssue.InvalidValue({ expected: `JSON, at most ${maxDepth} deep` }, value, options))
+    if (text !== undefined && text.length <= maxLength) return Effect.succeed(text)
+    const expected = `JSON, at most ${maxDepth} deep and ${maxLength} characters long`
+    return Effect.fail(new SchemaIssue.InvalidValue({ expected }, value, options))
   }),
   encode: SchemaGetter.transform((text: string): unknown => JSON.parse(text))
 }))

@@ -4,7 +4,7 @@
  * Keys and values are texts here, the ones that `Json` gives, so that two of them are equal if their values are.
  */
 import { HashMap, Option, Schema } from "effect"
-import { Replicated } from "effect-raft"
+import * as Replicated from "effect-raft/Replicated"
 
 /** What a compare-and-set did: it set, there was no such key, or the key had this value. */
 const Swap = Schema.TaggedUnion({

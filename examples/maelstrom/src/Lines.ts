@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer"
 
-/** In bytes: four times what one message may carry, for entries are written as text. */
+/** In bytes: several times the largest command, which base64 makes a third longer. */
 export const maxLineBytes = 64 * 1024 * 1024
 
 const newline = 10
@@ -26,11 +26,10 @@ export class Lines {
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       this.#keep(chunk.subarray(start, end))
       start = end + 1
-      const isWhole = this.#size <= this.#maxBytes
       const line = Buffer.concat(this.#pieces).toString("utf8").trim()
       this.#pieces = []
       this.#size = 0
-      if (isWhole && line !== "") each(line)
+      if (line !== "") each(line)
     }
     this.#keep(chunk.subarray(start))
   }
@@ -38,6 +37,7 @@ export class Lines {
   #keep(piece: Uint8Array): void {
     if (piece.length === 0) return
     this.#size += piece.length
+    // Once it is too long, nothing of it is kept.
     if (this.#size <= this.#maxBytes) this.#pieces.push(piece)
     else this.#pieces = []
   }

@@ -23,7 +23,7 @@ import { Network } from "./Network.ts"
 export interface Options {
   /** How often a node greets those that it lists. */
   readonly greetingInterval: number
-  /** How long a node is taken to be there after it was last heard of: several greetings, for any one may be lost. */
+  /** How long a node is taken to be there after its last hello: several greetings, for any one may be lost. */
   readonly maxSilence: number
 }
 

@@ -4,13 +4,14 @@
  * Those that Maelstrom names found the cluster. Their names are their addresses. A node with a directory remembers what it
  * knew when it is started again; one without keeps everything in memory, and must not come back under its name.
  */
-import { FileStorage } from "@effect-raft/storage"
+import * as FileStorage from "@effect-raft/storage/FileStorage"
 import { Cause, Context, Deferred, Effect, Layer, Option, Schema } from "effect"
 import * as MemoryStorage from "effect-raft/MemoryStorage"
 import * as Raft from "effect-raft/Raft"
 import * as RaftConfig from "effect-raft/RaftConfig"
 import { join } from "node:path"
 import * as Fault from "./Fault.ts"
+import * as Json from "./Json.ts"
 import { Kv } from "./Kv.ts"
 import * as MaelstromTransport from "./MaelstromTransport.ts"
 import type { Message } from "./Message.ts"
@@ -20,13 +21,22 @@ import * as Server from "./Server.ts"
 export interface Options {
   /** Each node has a directory of its own in this one; undefined keeps everything in memory. */
   readonly directory: string | undefined
+  /** Whether to tell the operator of every change, and not only of trouble. */
+  readonly isVerbose: boolean
 }
 
 /** In milliseconds. Maelstrom's clients give up after one second, unless its network is made slow. */
 const patience = 1000
 
-/** Small messages: all of them pass through Maelstrom as text. */
-const limits = RaftConfig.layer({ requestTimeout: patience, maxMessageBytes: 64 * 1024 })
+/**
+ * A command has up to three texts of up to `Json.maxLength` characters, each of which takes three bytes at most. Messages
+ * are small, for all of them pass through Maelstrom as text.
+ */
+const limits = RaftConfig.layer({
+  requestTimeout: patience,
+  maxCommandBytes: 10 * Json.maxLength,
+  maxMessageBytes: 64 * 1024
+})
 
 const Init = Schema.Struct({
   node_id: Schema.NonEmptyString,

@@ -93,7 +93,8 @@ export const RaftMessage = Schema.Union([
   Schema.TaggedStruct("Disowned", {
     ...header,
     reason: Schema.Literals(["Incarnation", "Epoch"]),
-    incarnation: Schema.UndefinedOr(Count)
+    // JSON knows nothing that is undefined.
+    incarnation: Schema.NullOr(Count)
   })
 ])
 export type RaftMessage = typeof RaftMessage.Type

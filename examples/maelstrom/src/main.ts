@@ -4,7 +4,7 @@
  * It ends with 0 when its input ends or it is told to stop, with 2 when it was started wrongly, and with 1 when the node
  * has stopped itself: a process that does nothing would only look alive.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Data, Effect, Exit, Logger, References, Result, type Runtime } from "effect"
 import * as Flags from "./Flags.ts"
 import { Lines } from "./Lines.ts"
@@ -38,16 +38,17 @@ const program = Effect.gen(function*() {
     Result.mapError(Flags.parse(process.argv.slice(2)), (line) => new Quit({ line, code: 2 }))
   )
   const network = Network.make({ write, complain })
+  const level = options.isVerbose ? "Debug" : "Warn"
   const node = Effect.scoped(Node.run(options)).pipe(
     Effect.provideService(Network.Network, network),
+    Effect.provideService(References.MinimumLogLevel, level),
     Effect.mapError((error) => new Quit({ line: error.message, code: 1 }))
   )
   yield* Effect.raceFirst(node, readLines(network.hear))
 }).pipe(
   Effect.tapDefect((defect) => Effect.logFatal("a mistake in the program", defect)),
   Effect.tapErrorTag("Quit", ({ line }) => Effect.sync(() => complain(line))),
-  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])),
-  Effect.provideService(References.MinimumLogLevel, "Warn")
+  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
 )
 
 const teardown: Runtime.Teardown = (exit, onExit) => {

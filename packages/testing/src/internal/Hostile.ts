@@ -44,17 +44,17 @@ export const clock = (seed: number): Clock.Clock => {
 export const platform = <A, E>(seed: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     const next = counter(seed)
-    const { performance } = globalThis
-    const before = { date: globalThis.Date.now, random: globalThis.Math.random, performance: performance?.now }
+    const watch = globalThis.performance
+    const before = { date: globalThis.Date.now, random: globalThis.Math.random, performance: watch?.now }
     globalThis.Date.now = next
     globalThis.Math.random = () => (next() % 10_007) / 10_007
-    if (performance !== undefined) performance.now = next
+    if (watch !== undefined) watch.now = next
     return Effect.ensuring(
       effect,
       Effect.sync(() => {
         globalThis.Date.now = before.date
         globalThis.Math.random = before.random
-        if (performance !== undefined && before.performance !== undefined) performance.now = before.performance
+        if (watch !== undefined && before.performance !== undefined) watch.now = before.performance
       })
     )
   })
