@@ -18,7 +18,7 @@ import { freePorts } from "./freePorts.ts"
 const mebibyte = 1024 * 1024
 const size = Number(process.env["SNAPSHOT_MIB"] ?? 192) * mebibyte
 /** More than a few chunks for each side, and far less than the state. */
-const allowance = 128 * mebibyte
+const allowance = 160 * mebibyte
 
 /** A piece of the state: the same at the same place, on any node. */
 const pieceAt = (place: number): Uint8Array => {

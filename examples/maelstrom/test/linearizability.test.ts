@@ -59,7 +59,8 @@ it.live(
       for (const outcome of ["Ok read", "Ok true", "Ok false"]) assert.isAbove(count(outcome), 20, outcome)
       // The leader was cut off while it was asked: some were told that nobody knows, and others were refused.
       for (const code of [0, 11, 22]) assert.isAbove(maelstrom.codes.get(code) ?? 0, 0, `code ${code}`)
-      for (const type of ["read", "write", "cas"]) assert.isAbove(maelstrom.carried.get(type) ?? 0, 0, "none passed on")
+      // A read is answered where it is asked: the node itself asks its leader how far to wait.
+      for (const type of ["write", "cas"]) assert.isAbove(maelstrom.carried.get(type) ?? 0, 0, "none passed on")
     }),
   120_000
 )
