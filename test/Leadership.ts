@@ -17,6 +17,9 @@ export const another = (cluster: KvCluster, than: string) =>
       Effect.orDie
     )
 
+/** What a node says of itself, as soon as it says anything. */
+export const statusOf = (cluster: KvCluster, id: string) => Effect.orDie(Effect.retry(cluster.status(id), patiently))
+
 /** The highest term that any node knows of. */
 export const term = (cluster: KvCluster) =>
   Effect.map(
@@ -26,9 +29,11 @@ export const term = (cluster: KvCluster) =>
 
 /** Waits until a node has applied what the leader has committed by now. */
 export const caughtUp = Effect.fnUntraced(function*(cluster: KvCluster, id: string) {
-  const status = (of: string) => Effect.orDie(Effect.retry(cluster.status(of), patiently))
-  const { commit } = yield* status((yield* cluster.leader).id)
-  const behind = Effect.flatMap(status(id), ({ applied }) => applied < commit ? Effect.fail("behind") : Effect.void)
+  const { commit } = yield* statusOf(cluster, (yield* cluster.leader).id)
+  const behind = Effect.flatMap(
+    statusOf(cluster, id),
+    ({ applied }) => applied < commit ? Effect.fail("behind") : Effect.void
+  )
   yield* Effect.orDie(Effect.retry(behind, patiently))
 })
 

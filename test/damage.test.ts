@@ -107,5 +107,5 @@ it.live(
 
       yield* Workload.holdsUp(clients)
     }).pipe(Effect.scoped, Random.withSeed("damage")),
-  60_000
+  170_000
 )

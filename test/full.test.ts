@@ -61,5 +61,5 @@ it.live(
       yield* cluster.startAll()
       assert.deepStrictEqual(yield* Workload.missing(clients), [])
     }).pipe(Effect.scoped),
-  60_000
+  170_000
 )
