@@ -53,15 +53,21 @@ const expected: Readonly<Record<Harm, ReadonlyArray<"back" | "refused">>> = {
   "a wrong byte": ["refused"]
 }
 
-const harms: ReadonlyArray<Harm> = [
-  "garbage",
-  "cut near the end",
-  "a wrong byte",
-  "zeroes",
-  "cut anywhere",
-  "cut anywhere",
-  "cut near the end"
-]
+/**
+ * Waits until the node has everything. The leader that it had acknowledged more to than is left does not believe it, for
+ * that is damage; the next leader asks anew.
+ */
+const takeBack = Effect.fnUntraced(function*(cluster: KvCluster, id: string, harm: Harm) {
+  yield* Leadership.statusOf(cluster, id)
+  if (harm.startsWith("cut")) {
+    const leader = yield* cluster.leader
+    const to = cluster.places.find((place) => place.id !== id && place.id !== leader.id)?.id
+    yield* cluster.atLeader("/admin/transfer", "POST", { to })
+  }
+  yield* Leadership.caughtUp(cluster, id)
+})
+
+const harms: ReadonlyArray<Harm> = ["garbage", "cut near the end", "a wrong byte", "zeroes", "cut anywhere"]
 
 it.live(
   "a node whose log was cut or damaged comes back with what counts, or says where it is damaged",
@@ -72,12 +78,12 @@ it.live(
       const { clients, rest } = yield* Workload.begin(cluster, ["a", "b", "c"])
 
       for (const [turn, harm] of harms.entries()) {
-        yield* Workload.progress(clients, 20)
+        yield* Workload.progress(clients, 10)
         const leader = yield* cluster.leader
         const id = turn % 2 === 0 ? leader.id : cluster.places.find((place) => place.id !== leader.id)?.id ?? leader.id
         yield* cluster.stop(id, "SIGKILL")
         // The other two can only go on together, so both have all that was acknowledged.
-        yield* Workload.progress(clients, 20)
+        yield* Workload.progress(clients, 10)
         const file = yield* newest(cluster.dataOf(id))
         const bytes = yield* Effect.promise(() => readFile(file))
         const left = yield* harmed(harm, bytes)
@@ -85,7 +91,7 @@ it.live(
         yield* Effect.promise(() => writeFile(file, left))
 
         yield* cluster.start(id)
-        const back = Effect.as(Leadership.caughtUp(cluster, id), "back" as const)
+        const back = Effect.as(takeBack(cluster, id, harm), "back" as const)
         const refused = Effect.map(cluster.ended(id), (code) => {
           assert.strictEqual(code, 1)
           return "refused" as const

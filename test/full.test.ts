@@ -34,11 +34,11 @@ it.live(
       const { clients, rest } = yield* Workload.begin(cluster, ["a", "b", "c"])
 
       for (const role of ["follower", "leader"] as const) {
-        yield* Workload.progress(clients, 20)
+        yield* Workload.progress(clients, 10)
         const { id } = yield* cluster.leader
         const full = role === "leader" ? id : cluster.places.find((place) => place.id !== id)?.id ?? id
         yield* cluster.stop(full, "SIGTERM")
-        const blocks = Math.ceil((yield* largest(cluster, full)) / block) + 256
+        const blocks = Math.ceil((yield* largest(cluster, full)) / block) + 128
         yield* cluster.start(full, { shell: `ulimit -f ${blocks}` })
         yield* Leadership.caughtUp(cluster, full)
         if (role === "leader") yield* cluster.atLeader("/admin/transfer", "POST", { to: full })
@@ -49,11 +49,11 @@ it.live(
         assert.strictEqual(code, 1)
         const said = cluster.complaints.filter((line) => line.startsWith(`${full}: `)).join("")
         assert.match(said, /the node has stopped \(Storage\): .*\.wal.*EFBIG/)
-        yield* Workload.progress(clients, 20)
+        yield* Workload.progress(clients, 10)
         yield* cluster.start(full)
         yield* Leadership.caughtUp(cluster, full)
       }
-      yield* Workload.progress(clients, 20)
+      yield* Workload.progress(clients, 10)
       yield* rest
 
       yield* Workload.holdsUp(clients)
