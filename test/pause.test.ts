@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { KvCluster } from "./KvCluster.ts"
 import * as Leadership from "./Leadership.ts"
+import { Links } from "./Links.ts"
 import * as Workload from "./Workload.ts"
 
 /** Reads that arrive while the node sleeps, and those that come as soon as it is awake. */
@@ -13,16 +14,28 @@ const wake = Effect.fnUntraced(function*(cluster: KvCluster, id: string, value: 
   return early + (yield* Fiber.join(waiting))
 })
 
-/** Stops whoever leads until another does. */
-const stopLeader = Effect.fnUntraced(function*(cluster: KvCluster, clients: Workload.Clients, turn: number) {
+/**
+ * Stops whoever leads until another does. When it wakes it hears of no successor until it has been asked: what it knows of
+ * the others is from before it slept.
+ */
+const stopLeader = Effect.fnUntraced(function*(
+  cluster: KvCluster,
+  links: Links,
+  clients: Workload.Clients,
+  turn: number
+) {
   const asleep = yield* cluster.leader
   const before = yield* Leadership.statusOf(cluster, asleep.id)
   yield* Leadership.write(cluster, "probe", `before ${turn}`)
+  // The connections stay open: reads that come by them are there when it wakes.
+  yield* Leadership.assertFresh(cluster, asleep.id, "probe", `before ${turn}`)
+  yield* links.isolate(asleep.id)
   yield* cluster.send(asleep.id, "SIGSTOP")
   yield* Leadership.another(cluster, asleep.id)
   yield* Leadership.write(cluster, "probe", `after ${turn}`)
   yield* Workload.progress(clients, 10)
   yield* wake(cluster, asleep.id, `after ${turn}`)
+  yield* links.heal
   yield* Leadership.caughtUp(cluster, asleep.id)
   assert.isAbove((yield* Leadership.statusOf(cluster, asleep.id)).term, before.term)
 })
@@ -44,12 +57,13 @@ const stopFollower = Effect.fnUntraced(function*(cluster: KvCluster, clients: Wo
 
 it.live("nodes that were stopped read nothing stale by a lease when they wake", () =>
   Effect.gen(function*() {
-    const cluster = yield* KvCluster.three({ patience: 700 })
+    const cluster = yield* KvCluster.three({ patience: 700, isApart: true })
+    const links = yield* Links.between(cluster.places)
     yield* cluster.startAll()
     const { clients, rest } = yield* Workload.begin(cluster, ["a", "b", "c", "d"])
     yield* Workload.progress(clients, 10)
 
-    for (let turn = 0; turn < 3; turn++) yield* stopLeader(cluster, clients, turn)
+    for (let turn = 0; turn < 3; turn++) yield* stopLeader(cluster, links, clients, turn)
     const before = yield* Leadership.term(cluster)
     for (let turn = 3; turn < 5; turn++) yield* stopFollower(cluster, clients, turn)
     // A follower that slept for longer than anyone may be silent asks before it stands, and is told to sit down.
