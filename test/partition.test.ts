@@ -42,6 +42,9 @@ const deposed = Effect.fnUntraced(function*(stage: Stage, how: string, cut: (lea
  * written that alone keeps the one that is left out from leading: it lacks nothing then.
  */
 const partial = Effect.fnUntraced(function*(cluster: KvCluster, links: Links, meanwhile: Effect.Effect<void>) {
+  // By then the leader has nothing of its own to write any more.
+  yield* Leadership.write(cluster, "probe", "before two are cut off from each other")
+  yield* Effect.sleep("500 millis")
   const leader = yield* cluster.leader
   const blind = cluster.places.find(({ id }) => id !== leader.id)?.id ?? ""
   yield* Leadership.caughtUp(cluster, blind)
