@@ -18,7 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { resolve } from "node:path"
-import * as DirectoryLock from "./internal/DirectoryLock.ts"
+import { DirectoryLock } from "./internal/DirectoryLock.ts"
 import { Disk, failed, makeDirectory } from "./internal/Disk.ts"
 import * as Session from "./internal/Session.ts"
 
@@ -91,6 +91,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const { directory } = settings
   const scope = yield* Scope.Scope
   const disk = yield* Disk
+  const lock = yield* DirectoryLock
   const calls = yield* Semaphore.make(maxCalls)
   let session: Session.Session | undefined
   let refusal = failed("use", directory, new Error("it is not open"))
@@ -115,7 +116,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       const inner = yield* Scope.fork(scope)
       const opening = Effect.gen(function*() {
         yield* makeDirectory(directory)
-        yield* DirectoryLock.acquire(directory)
+        yield* lock.acquire(directory)
         return yield* Session.open(settings, identity)
       })
       const opened = yield* opening.pipe(
