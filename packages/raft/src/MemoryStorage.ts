@@ -110,7 +110,11 @@ export const make = (
         Effect.andThen(latency, whileOpen(handle, "write", () => carryOut(handle, write)))
       return Storage.of({
         open: (identity) => Effect.suspend(() => open(handle, identity)),
-        write: (writes) => Effect.forEach(writes, change, { discard: true }),
+        write: (writes) =>
+          Effect.suspend(() => {
+            claim(handle, writes)
+            return Effect.forEach(writes, change, { discard: true })
+          }),
         read: (from, to, maxBytes) => whileOpen(handle, "read", () => read(disk, from, to, maxBytes)),
         takeSnapshot: (index, bytes) =>
           Effect.flatMap(Stream.runCollect(bytes), (pieces) =>
@@ -128,11 +132,18 @@ export const make = (
     }
   )
 
+interface Taken {
+  readonly index: Index
+  readonly pieces: ReadonlyArray<Uint8Array>
+}
+
 /** One storage's hold on a disk, and the snapshots that do not count yet: they are gone with it. */
 interface Handle {
   readonly disk: MemoryDisk
   isOpen: boolean
-  taken: { readonly index: Index; readonly pieces: ReadonlyArray<Uint8Array> } | undefined
+  taken: Taken | undefined
+  /** One that was taken, and of which a write under way says that it counts: no other takes its place. */
+  claimed: Taken | undefined
   receiving: { readonly snapshot: Snapshot; readonly pieces: Array<Uint8Array> } | undefined
 }
 
@@ -140,6 +151,7 @@ const handleOn = (disk: MemoryDisk): Handle => ({
   disk,
   isOpen: false,
   taken: undefined,
+  claimed: undefined,
   receiving: undefined
 })
 
@@ -204,15 +216,23 @@ const receive = (handle: Handle, { bytes, offset, snapshot }: SnapshotChunk): vo
   receiving.pieces.push(bytes)
 }
 
+const claim = (handle: Handle, writes: ReadonlyArray<StorageWrite>): void => {
+  const { taken } = handle
+  handle.claimed = writes.some(({ snapshot }) => snapshot !== undefined && snapshot.index === taken?.index)
+    ? taken
+    : undefined
+}
+
 /** Lets what was taken or received count, if it is that snapshot to the last byte. */
 const adopt = (handle: Handle, snapshot: Snapshot): boolean => {
-  const { receiving, taken } = handle
+  const { claimed, receiving, taken } = handle
   const isIt = (pieces: ReadonlyArray<Uint8Array>) => {
     const { checksum, size } = takenOf(pieces)
     return size === snapshot.size && checksum === snapshot.checksum
   }
   if (isIt([])) handle.disk.snapshot = []
   else if (taken?.index === snapshot.index && isIt(taken.pieces)) handle.disk.snapshot = taken.pieces
+  else if (claimed?.index === snapshot.index && isIt(claimed.pieces)) handle.disk.snapshot = claimed.pieces
   else if (receiving !== undefined && isSameSnapshot(receiving.snapshot, snapshot) && isIt(receiving.pieces)) {
     handle.disk.snapshot = receiving.pieces
     handle.receiving = undefined

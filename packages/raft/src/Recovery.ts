@@ -12,6 +12,7 @@
 import * as Log from "./engine/Log.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
+import * as MembershipCodec from "./MembershipCodec.ts"
 import type { StorageWrite } from "./Storage.ts"
 
 /**
@@ -31,19 +32,27 @@ export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, l
  */
 export const misfit = (recovered: Recovered, write: StorageWrite): string | undefined => {
   const { log } = recovered
-  const { boundary, entries, truncateAfter } = write
+  const { boundary, entries, snapshot, truncateAfter } = write
   if (truncateAfter !== undefined && (truncateAfter < log.boundary.index || truncateAfter > log.last)) {
     return `nothing to truncate after ${truncateAfter}: the log goes from ${log.boundary.index + 1} to ${log.last}`
   }
   const kept = truncateAfter === undefined ? log : Log.truncateAfter(log, truncateAfter)
   if (entries !== undefined) {
     if (!Entries.isWellFormed(entries)) return `the entries from ${entries.first} on contradict themselves`
-    if (Entries.memberships(entries) === undefined) {
+    const memberships = Entries.memberships(entries)
+    if (memberships === undefined) {
       return `an entry from ${entries.first} on says that it is a membership, and is none`
     }
+    const odd = memberships.find(({ membership }) => membership.voters.length === 0)
+    if (odd !== undefined) return `by the membership at ${odd.index} nobody votes`
     if (entries.first !== kept.last + 1) return `entries begin at ${entries.first}, but the log ends at ${kept.last}`
     const term = entries.runs[0]?.term
     if (term !== undefined && term < Log.lastTerm(kept)) return `term ${term} follows term ${Log.lastTerm(kept)}`
+  }
+  for (const place of [boundary, snapshot]) {
+    if (place !== undefined && !MembershipCodec.isSound(place.membership)) {
+      return `the membership of ${place.index} contradicts itself`
+    }
   }
   const grown = extended(kept, entries)
   return (boundary && boundaryMisfit(grown, boundary)) ?? snapshotMisfit(recovered, grown, write)

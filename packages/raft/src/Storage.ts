@@ -214,7 +214,8 @@ export class Storage extends Context.Service<Storage, {
   /**
    * Keeps the bytes as a snapshot of everything up to `index`, durable before it succeeds; never all of them in memory
    * at once, unless the stream brings them so. It counts once a write says so; until then, another that is taken takes
-   * its place, as does one that comes to count and stands for as much, and a node that dies has lost it. May be called
+   * its place, unless a write that says so is under way, as does one that comes to count and stands for as much, and a
+   * node that dies has lost it. Closing the storage gives up one that is being taken. May be called
    * while a write is under way, and the other way round, never while another call is. An interrupted or failed stream
    * leaves nothing.
    */

@@ -56,6 +56,8 @@ const membershipOf = (text: string) => {
   return entries
 }
 
+const n1 = `{"id":"n1","address":""}`
+
 /** A log of seven records, and a way to put others behind its first few. */
 const recorded = Effect.gen(function*() {
   const directory = yield* temporaryDirectory
@@ -140,6 +142,12 @@ describe("damage in the middle of a log", () => {
         { entries: membershipOf("") },
         { entries: membershipOf("{}") },
         { entries: membershipOf(`{"members":[],"voters":["n1",2],"outgoing":[],"departing":[],"promoting":[]}`) },
+        { entries: membershipOf(`{"members":[],"voters":[],"outgoing":[],"departing":[],"promoting":[]}`) },
+        { entries: membershipOf(`{"members":[${n1}],"voters":[],"outgoing":["n1"],"departing":[],"promoting":[]}`) },
+        {
+          entries: membershipOf(`{"members":[${n1},${n1}],"voters":["n1"],"outgoing":[],"departing":[],"promoting":[]}`)
+        },
+        { entries: membershipOf(`{"members":[${n1}],"voters":["n2"],"outgoing":[],"departing":[],"promoting":[]}`) },
         { truncateAfter: 9 },
         { boundary },
         { boundary: { ...boundary, index: 4, term: 2 } }

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Identity } from "effect-raft/Storage"
 import { basename } from "node:path"
+import { Disk } from "../src/internal/Disk.ts"
 import * as FileHeader from "../src/internal/FileHeader.ts"
 import * as WalRecord from "../src/internal/WalRecord.ts"
 import { all, lifeOn } from "./afterlife.ts"
@@ -44,6 +45,7 @@ const isRefused = Effect.fnUntraced(function*(
   assert.deepStrictEqual([basename(found.path), found.offset], [name, offset])
   assert.match(found.detail, detail)
   assert.deepStrictEqual(new Map(disk.names.map((each) => [each, disk.bytesOf(each)])), before)
+  assert.deepStrictEqual(disk.calls, [])
 })
 
 const flipped = (bytes: Buffer, offset: number): Buffer => {
@@ -124,6 +126,37 @@ describe("damage to one of several files of a log", () => {
       ])
 
       yield* isRefused(directory, replaced(disk.state, second, foreign), second, 0, /incarnation 8/)
+    }))
+})
+
+describe("damage to one file of a directory", () => {
+  it.effect("is refused before the torn end of the log is cut off, or anything that is left over is removed", () =>
+    Effect.gen(function*() {
+      const { directory, disk, newest, oldest, second, snapshot } = yield* filled
+      const bytes = disk.bytesOf(newest)
+      const torn = replaced(disk.state, newest, bytes.subarray(0, bytes.length - 1))
+      const crowded = new SimulatedDisk(torn)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { open } = yield* Disk
+        for (const name of ["taken.draft", "received.draft", `${newest}.draft`]) yield* open(name, "empty")
+      })).pipe(Effect.provide(crowded.layer))
+      const { state } = crowded
+      // The same directory is in order, and is cleaned up, when nothing else is wrong with it.
+      const sound = new SimulatedDisk(state)
+      yield* live(lifeOn(directory, sound), () => Effect.void)
+      assert.deepStrictEqual(sound.names, disk.names)
+      assert.isBelow(sound.bytesOf(newest).length, bytes.length)
+
+      yield* isRefused(directory, removed(state, snapshot), snapshot, 0)
+      yield* isRefused(directory, replaced(state, snapshot, flipped(disk.bytesOf(snapshot), 20)), snapshot, 0)
+      yield* isRefused(directory, removed(state, oldest), second, 0)
+      yield* isRefused(directory, replaced(state, oldest, flipped(disk.bytesOf(oldest), 0)), oldest, 0)
+    }))
+
+  it.effect("is seen where a snapshot has no log with it, which is not begun anew", () =>
+    Effect.gen(function*() {
+      const { directory, disk, logs, snapshot } = yield* filled
+      yield* isRefused(directory, logs.reduce(removed, disk.state), snapshot, 0, /no log/)
     }))
 })
 

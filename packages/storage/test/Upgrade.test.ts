@@ -141,6 +141,34 @@ describe("a log of the first version", () => {
       })
     }))
 
+  it.effect("with a membership that contradicts itself is refused, with its place", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const start = header()
+      const seed = FileHeader.seedOf(start)
+      const [n1, n2] = [{ id: "n1", address: "host:1" }, { id: "n2", address: "host:2" }]
+      const odd: ReadonlyArray<Membership.Membership> = [
+        { ...Membership.make([n1, n2]), members: [n1, n1] },
+        { ...Membership.make([n1]), voters: ["n1", "n1"] },
+        { ...Membership.make([n1]), voters: ["n3"] },
+        { ...Membership.make([n1]), voters: [] }
+      ]
+      for (const membership of odd) {
+        const bytes = Buffer.concat([
+          start,
+          recordOf(seed, 1, boundaryBody(Membership.none)),
+          recordOf(seed, 2, boundaryBody(membership))
+        ])
+        put(directory, bytes)
+        const found = yield* reason(open({ directory }))
+        if (found._tag !== "Corrupt") return assert.fail(found.message)
+        const offset = bytes.length - recordOf(seed, 2, boundaryBody(membership)).length
+        assert.deepStrictEqual([found.path, found.offset], [logPath(directory), offset])
+        assert.include(found.detail, "contradicts itself")
+        assert.deepStrictEqual(readFileSync(logPath(directory)), bytes)
+      }
+    }))
+
   it.effect("knows neither snapshots nor checkpoints: what looks like one is damage", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory

@@ -32,6 +32,7 @@ export interface Life {
   readonly maxRecordBytes?: number
   readonly scanBytes?: number
   readonly segmentBytes?: number
+  readonly syncBytes?: number
 }
 
 export type Opened = Storage["Service"] & { readonly found: State.Recovered }

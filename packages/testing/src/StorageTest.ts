@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import { adoptionCases, readingCases } from "./internal/StorageAdopting.ts"
+import { adoptionCases, meanwhileCases, readingCases } from "./internal/StorageAdopting.ts"
 import { deathCases } from "./internal/StorageDying.ts"
 import type * as Life from "./internal/StorageLife.ts"
 import { boundaryCases, growthCases, truncationCases } from "./internal/StorageLogs.ts"
@@ -55,6 +55,7 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     interruptedCases(makeDisk)
     growingCases(makeDisk)
     adoptionCases(makeDisk)
+    meanwhileCases(makeDisk)
     readingCases(makeDisk)
     chunkCases(makeDisk)
     endingCases(makeDisk)

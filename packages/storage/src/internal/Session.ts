@@ -40,6 +40,7 @@ export interface Options {
   readonly maxRecordBytes: number
   readonly scanBytes: number
   readonly segmentBytes: number
+  readonly syncBytes: number
 }
 
 /** What has been read back so far. */
@@ -53,19 +54,30 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   const { directory } = options
   const disk = yield* Disk
   const found = yield* Segment.sequences(directory)
-  if (found.length === 0) yield* Segment.create(directory, identity, 1, Recovery.fresh)
+  if (found.length === 0) {
+    yield* Snapshots.assertNone(directory)
+    yield* Segment.create(directory, identity, 1, Recovery.fresh)
+  }
   const segments: Array<Segment.Segment> = []
   for (const sequence of found.length === 0 ? [1] : found) {
     segments.push(yield* Segment.open(directory, sequence, identity))
   }
   yield* assertOneDisk(segments)
   const reading: Reading = { index: new LogIndex(), recovered: Recovery.fresh }
-  const scanned = yield* scanAll(options, segments, reading)
-  // Who made a file may have died before its name was durable.
-  yield* disk.syncDirectory(directory)
+  const { last, scanned } = yield* scanAll(options, segments, reading)
   const { index, recovered } = reading
   const owner = segments[0]?.header.identity ?? identity
-  const snapshots = yield* Snapshots.open(directory, segments[0]?.header.seed ?? 0, recovered.snapshot)
+  const snapshots = yield* Snapshots.open(
+    directory,
+    segments[0]?.header.seed ?? 0,
+    options.syncBytes,
+    recovered.snapshot
+  )
+  // Everything was looked at, and from here on changed: what is damaged stays as it was found.
+  yield* Segment.settle(last, scanned, options.scanBytes)
+  // Who made a file may have died before its name was durable.
+  yield* disk.syncDirectory(directory)
+  yield* snapshots.sweep
   const { end, nextSequence } = scanned
   const scope = yield* Scope.Scope
   const session: Session = { options, identity: owner, index, snapshots, scope, segments, recovered, end, nextSequence }
@@ -89,6 +101,7 @@ const assertOneDisk = Effect.fnUntraced(function*([oldest, ...others]: ReadonlyA
 
 const newest = 2
 
+/** Reads every file and changes none. */
 const scanAll = Effect.fnUntraced(function*(
   { maxRecordBytes, scanBytes }: Options,
   segments: ReadonlyArray<Segment.Segment>,
@@ -113,7 +126,6 @@ const scanAll = Effect.fnUntraced(function*(
       maxRecordBytes,
       visit: (body, offset, size) => visit(reading, segment, place === 0, body, offset, size)
     })
-    if (isLast) yield* Segment.settle(segment, scanned, scanBytes)
   }
   const { index, recovered: { log } } = reading
   const path = segments[0]?.file.path ?? ""
@@ -121,7 +133,9 @@ const scanAll = Effect.fnUntraced(function*(
     const gone = `entries ${log.boundary.index + 1} to ${Math.min(index.first - 1, log.last)}`
     return yield* LogScan.corrupt(path, 0, `${gone} are in no file: one that came before is missing`)
   }
-  return scanned ?? (yield* failed("open", path, new Error("there is no log")))
+  const last = segments.at(-1)
+  if (last === undefined || scanned === undefined) return yield* failed("open", path, new Error("there is no log"))
+  return { last, scanned }
 })
 
 /** Takes a record in; answers with why it cannot be. */
