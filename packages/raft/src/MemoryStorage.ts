@@ -14,13 +14,14 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { crc32 } from "./Checksum.ts"
-import { isSameSnapshot, type Snapshot } from "./engine/Log.ts"
+import { isSameSnapshot, lastTerm, type Snapshot, truncateAfter as truncated } from "./engine/Log.ts"
 import type { Index } from "./engine/LogPosition.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
 import * as Recovery from "./Recovery.ts"
 import {
   Corrupt,
+  type Damaged,
   Failed,
   Foreign,
   type Identity,
@@ -47,6 +48,8 @@ export interface MemoryDisk {
   slabs: Array<Entries.Entries>
   /** The bytes of the snapshot that counts, in order. */
   snapshot: ReadonlyArray<Uint8Array>
+  /** How far the node had come, if a part of its log was lost and is not repaired. */
+  damaged: Damaged | undefined
   /** Whether a storage has it open. */
   isOpen: boolean
 }
@@ -62,6 +65,7 @@ export const makeDisk = (): MemoryDisk => ({
   recovered: Recovery.fresh,
   slabs: [],
   snapshot: [],
+  damaged: undefined,
   isOpen: false
 })
 
@@ -74,6 +78,24 @@ export const makeDisk = (): MemoryDisk => ({
  */
 export const letGo = (disk: MemoryDisk): void => {
   disk.isOpen = false
+}
+
+/**
+ * Damages the log from the entry `from` on, as a disk does that rots: what comes before is found, and how far the log had
+ * gone. Only while no storage has the disk open, and for an entry of the log. Damaged again, it tells the same or more.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const damage = (disk: MemoryDisk, from: Index): void => {
+  const { hardState, log } = disk.recovered
+  if (disk.isOpen) throw new Error("a storage has the disk open")
+  if (from <= log.boundary.index || from > log.last) throw new Error(`entry ${from} is not there`)
+  const found = new Corrupt({ path, offset: 0, detail: `the entries from ${from} on were damaged` })
+  const reach = { last: log.last, lastTerm: lastTerm(log), term: hardState.term }
+  disk.damaged = { ...Recovery.farther(disk.damaged, reach), found }
+  truncateAfter(disk.slabs, from - 1)
+  disk.recovered = { ...disk.recovered, log: truncated(log, from - 1) }
 }
 
 /**
@@ -175,7 +197,9 @@ const open = (handle: Handle, identity: Identity) => {
   disk.identity = owner
   disk.isOpen = true
   handle.isOpen = true
-  return Effect.succeed({ ...disk.recovered, incarnation: owner.incarnation })
+  const { damaged, recovered } = disk
+  const found = damaged === undefined ? recovered : { ...Recovery.damaged(recovered, damaged), damaged }
+  return Effect.succeed({ ...found, incarnation: owner.incarnation })
 }
 
 const describe = ({ cluster, node }: Identity) => `node ${node} of cluster ${cluster}`
@@ -200,6 +224,7 @@ const carryOut = (handle: Handle, write: StorageWrite): Effect.Effect<void, Stor
     if (write.truncateAfter !== undefined) truncateAfter(disk.slabs, write.truncateAfter)
     if (write.entries !== undefined && write.entries.ends.length > 0) disk.slabs.push(write.entries)
     disk.recovered = Recovery.after(disk.recovered, write)
+    if (write.isRepaired === true) disk.damaged = undefined
     if (write.boundary !== undefined) {
       const { index } = write.boundary
       disk.slabs = disk.slabs.filter((slab) => Entries.last(slab) > index)

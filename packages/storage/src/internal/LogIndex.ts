@@ -5,6 +5,8 @@
  * only ever go from the end (truncation) or from the front (a new boundary), and 36 bytes per record is all it takes.
  */
 import type { LogPosition } from "effect-raft/engine"
+import * as Entries from "effect-raft/Entries"
+import type { StorageWrite } from "effect-raft/Storage"
 
 type Index = LogPosition.Index
 
@@ -28,6 +30,15 @@ export class LogIndex {
   #payloads = new Float64Array(256)
   #count = 0
   #last: Index = 0
+
+  /** Takes note of where a write's entries lie: in the record of `size` bytes at `offset`. */
+  follow({ boundary, entries, truncateAfter }: StorageWrite, segment: number, offset: number, size: number): void {
+    if (truncateAfter !== undefined) this.truncateAfter(truncateAfter)
+    if (entries !== undefined && entries.ends.length > 0) {
+      this.add({ segment, offset, size, first: entries.first, last: Entries.last(entries) }, entries.bytes.length)
+    }
+    if (boundary !== undefined) this.dropThrough(boundary.index)
+  }
 
   /** A record with the entries `first` to `last`, right after those that are there. */
   add(row: Row, payload: number): void {
