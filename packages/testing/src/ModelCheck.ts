@@ -135,8 +135,11 @@ const never: Moves.Allowance = {
   leaseReads: 0
 }
 
-const limitsOf = ({ allowance, maxFlights = 12, maxTerm = 6, readers = "leaders", wishes = [] }: Configuration) => ({
+const limitsOf = (
+  { allowance, isOrdered = false, maxFlights = 12, maxTerm = 6, readers = "leaders", wishes = [] }: Configuration
+): Moves.Limits => ({
   allowance: { ...never, ...allowance },
+  isOrdered,
   maxFlights,
   maxTerm,
   readers,
@@ -172,8 +175,9 @@ const named = ({ wishes = [] }: Configuration): ReadonlySet<string> =>
   new Set(wishes.flatMap((wish) => wish.match(/\bn\d+\b/g) ?? []))
 
 /** Takes note of a state; answers with its place if it is new. */
-const find = ({ fixed, known, ways }: Search, world: Moves.World, from: number, move: number): number | undefined => {
-  const number = Canonical.numberOf(Naming.make(world.cluster, fixed), world.left)
+const find = ({ fixed, known, limits, ways }: Search, world: Moves.World, from: number, move: number): number | undefined => {
+  const flights = Moves.openFlights(world)
+  const number = Canonical.numberOf(Naming.make(world.cluster, fixed, flights), world.left, flights, limits.isOrdered)
   if (known.has(number)) return undefined
   known.add(number)
   ways.parents.push(from)

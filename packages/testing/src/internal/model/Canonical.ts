@@ -129,7 +129,7 @@ const putLog = (digest: Digest.Digest, naming: Naming.Naming, log: Log.Log): voi
   putMemberships(digest, naming, log.memberships)
 }
 
-const putProgress = (digest: Digest.Digest, naming: Naming.Naming, { machine, state }: Node): void => {
+const putProgress = (digest: Digest.Digest, { machine, state }: Node): void => {
   const put = (value: number) => Digest.put(digest, value)
   const { durability, receiving, snapshotting } = state
   put((state.commit * 64 + state.handed) * 64 + state.applied)
@@ -163,7 +163,7 @@ const putNode = (digest: Digest.Digest, naming: Naming.Naming, node: Node): void
   Digest.put(digest, Naming.nameOf(naming, state.votedFor) * 32 + Naming.nameOf(naming, state.leader))
   Digest.put(digest, Naming.since(naming, state.heardLeaderAt) * 64 + Naming.since(naming, state.electionDeadline, 0))
   putLog(digest, naming, state.log)
-  putProgress(digest, naming, node)
+  putProgress(digest, node)
   putRole(digest, naming, state)
   const held = Digest.nothing()
   for (const flight of node.held) {
@@ -200,14 +200,39 @@ const putHistory = (digest: Digest.Digest, naming: Naming.Naming): void => {
   Digest.putAll(digest, sum)
 }
 
-/** The number of a state; `left` is what may still happen in it. */
-export const numberOf = (naming: Naming.Naming, left: ReadonlyArray<number>): number => {
+/** What is on its way, in order on each link if that matters, and else in none. */
+const putNetwork = (
+  digest: Digest.Digest,
+  naming: Naming.Naming,
+  flights: ReadonlyArray<EngineCluster.Flight>,
+  isOrdered: boolean
+): void => {
+  const sum = Digest.nothing()
+  const places: Array<number> = []
+  for (const flight of flights) {
+    const each = flightOf(naming, flight)
+    if (isOrdered) {
+      const link = Naming.nameOf(naming, flight.message.from) * 32 + Naming.nameOf(naming, flight.to)
+      const place = places[link] ?? 0
+      places[link] = place + 1
+      Digest.put(each, place)
+    }
+    Digest.gather(sum, each)
+  }
+  Digest.putAll(digest, sum)
+}
+
+/** The number of a state; `left` is what may still happen in it, and `flights` are the messages that matter. */
+export const numberOf = (
+  naming: Naming.Naming,
+  left: ReadonlyArray<number>,
+  flights: ReadonlyArray<EngineCluster.Flight>,
+  isOrdered: boolean
+): number => {
   const digest = Digest.make()
   for (const value of left) Digest.put(digest, value)
   for (const node of naming.nodes) putNode(digest, naming, node)
   putHistory(digest, naming)
-  const network = Digest.nothing()
-  for (const flight of naming.cluster.flights) Digest.gather(network, flightOf(naming, flight))
-  Digest.putAll(digest, network)
+  putNetwork(digest, naming, flights, isOrdered)
   return Digest.toNumber(digest)
 }

@@ -8,6 +8,7 @@ import * as EngineCluster from "../../EngineCluster.ts"
 import * as Requests from "../../Requests.ts"
 import { commands } from "../../ScriptCommands.ts"
 import { type Arguments, parseArguments } from "../../ScriptNotation.ts"
+import * as Spent from "./Spent.ts"
 
 type Cluster = EngineCluster.Cluster
 type Node = EngineCluster.Node
@@ -38,13 +39,21 @@ export interface Limits {
   /** States with a later term, or with more messages on their way, are looked at and not left. */
   readonly maxTerm: number
   readonly maxFlights: number
+  /** Whether messages from one node to another stay in order, but for those that are lost. */
+  readonly isOrdered: boolean
 }
 
 /** A cluster, and how much may still happen to it: an allowance in the order of its names, and the wishes that are left. */
 export interface World {
   readonly cluster: Cluster
   readonly left: ReadonlyArray<number>
+  /** Messages that can change nothing any more. They stay on the network, for a script counts them. */
+  readonly spent: ReadonlyArray<Flight>
 }
+
+/** The messages that matter. */
+export const openFlights = ({ cluster: { flights }, spent }: World): ReadonlyArray<Flight> =>
+  spent.length === 0 ? flights : flights.filter((flight) => !spent.includes(flight))
 
 export const kinds = [
   "timeouts",
@@ -61,7 +70,8 @@ const wishPlace = kinds.length
 
 export const begin = (cluster: Cluster, { allowance, wishes }: Limits): World => ({
   cluster,
-  left: [...kinds.map((kind) => allowance[kind]), 2 ** wishes.length - 1]
+  left: [...kinds.map((kind) => allowance[kind]), 2 ** wishes.length - 1],
+  spent: Spent.find(cluster, [])
 })
 
 export type Move =
@@ -76,11 +86,20 @@ const isLeader = ({ state }: Node): boolean => state.role._tag === "Leader"
 
 const leftOf = ({ left }: World, kind: keyof Allowance): number => left[kinds.indexOf(kind)] ?? 0
 
-const onNetwork = (world: World, moves: Array<Move>): void => {
-  const { cluster: { flights, nodes } } = world
+const onNetwork = (
+  { isOrdered }: Limits,
+  world: World,
+  flights: ReadonlyArray<Flight>,
+  moves: Array<Move>
+): void => {
+  const { cluster: { nodes } } = world
+  const links = new Set<string>()
   for (const flight of flights) {
     if (leftOf(world, "losses") > 0) moves.push({ _tag: "Lose", flight })
     if (nodes.get(flight.to)?.isUp !== true) continue
+    const link = EngineCluster.link(flight.message.from, flight.to)
+    if (isOrdered && links.has(link)) continue
+    links.add(link)
     moves.push({ _tag: "Deliver", flight })
     if (leftOf(world, "repetitions") > 0) moves.push({ _tag: "Repeat", flight })
   }
@@ -109,11 +128,12 @@ const ofClients = ({ readers, wishes }: Limits, world: World, node: Node, moves:
 
 /** Everything that can happen next, always in the same order. */
 export const movesOf = (limits: Limits, world: World): ReadonlyArray<Move> => {
-  const { cluster: { flights, nodes } } = world
+  const { cluster: { nodes } } = world
+  const flights = openFlights(world)
   const moves: Array<Move> = []
   const all = [...nodes.values()]
   if (flights.length > limits.maxFlights || all.some(({ state }) => state.term > limits.maxTerm)) return moves
-  onNetwork(world, moves)
+  onNetwork(limits, world, flights, moves)
   for (const node of all) {
     if (!node.isUp) {
       moves.push({ _tag: "Restart", node })
@@ -196,17 +216,17 @@ const act = (cluster: Cluster, node: Node, move: Exclude<Move, { readonly flight
 export const after = (world: World, move: Move): World => {
   const left = pay(world, move)
   if (move._tag === "Lose") {
-    return { cluster: { ...world.cluster, flights: without(world.cluster.flights, move.flight) }, left }
+    return { cluster: { ...world.cluster, flights: without(world.cluster.flights, move.flight) }, left, spent: world.spent }
   }
   if ("flight" in move) {
     const cluster = EngineCluster.copy(world.cluster, move.flight.to)
     if (move._tag === "Repeat") cluster.flights = [...cluster.flights, { ...move.flight }]
     EngineCluster.deliver(cluster, move.flight.to, [move.flight])
-    return { cluster, left }
+    return { cluster, left, spent: Spent.find(cluster, world.spent) }
   }
   const cluster = EngineCluster.copy(world.cluster, move.node.id)
   act(cluster, EngineCluster.nodeOf(cluster, move.node.id), move)
-  return { cluster, left }
+  return { cluster, left, spent: Spent.find(cluster, world.spent) }
 }
 
 /** A message as a script names it. */

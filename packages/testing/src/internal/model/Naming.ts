@@ -61,7 +61,11 @@ const mention = ({ isUp, state }: Node, note: (id: NodeId, what: number) => void
 }
 
 /** Nodes in an order that does not depend on their ids, but for those that look alike. */
-const order = (cluster: Cluster, fixed: ReadonlySet<NodeId>): ReadonlyArray<Node> => {
+const order = (
+  cluster: Cluster,
+  fixed: ReadonlySet<NodeId>,
+  flights: ReadonlyArray<EngineCluster.Flight>
+): ReadonlyArray<Node> => {
   const looks = new Map<NodeId, Digest.Digest>()
   let place = 1
   for (const [id, node] of cluster.nodes) looks.set(id, look(cluster, node, fixed.has(id) ? place++ : 0))
@@ -71,7 +75,7 @@ const order = (cluster: Cluster, fixed: ReadonlySet<NodeId>): ReadonlyArray<Node
   for (const node of cluster.nodes.values()) {
     mention(node, (id, what) => note(id, Math.imul((first.get(node.id) ?? 0) ^ what, 0x9e3779b1)))
   }
-  for (const { message: { _tag, from, term }, to } of cluster.flights) {
+  for (const { message: { _tag, from, term }, to } of flights) {
     const kind = Math.imul(_tag.length * 31 + _tag.charCodeAt(7), 0x85ebca6b) ^ term
     note(to, Math.imul((first.get(from) ?? 0) ^ kind, 0xc2b2ae35))
     note(from, Math.imul((first.get(to) ?? 0) + kind, 0x27d4eb2f))
@@ -84,8 +88,12 @@ const order = (cluster: Cluster, fixed: ReadonlySet<NodeId>): ReadonlyArray<Node
 }
 
 /** Names for everything in a state. Nodes in `fixed` keep their own: someone speaks of them. */
-export const make = (cluster: Cluster, fixed: ReadonlySet<NodeId>): Naming => {
-  const nodes = order(cluster, fixed)
+export const make = (
+  cluster: Cluster,
+  fixed: ReadonlySet<NodeId>,
+  flights: ReadonlyArray<EngineCluster.Flight>
+): Naming => {
+  const nodes = order(cluster, fixed, flights)
   const names = new Map<NodeId, number>()
   const rounds = new Map<number, number>()
   const sequences = new Map<LogPosition.Term, number>()
