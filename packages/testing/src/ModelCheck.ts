@@ -113,10 +113,13 @@ interface Search {
   readonly known: Set<number>
   readonly ways: Ways
   steps: number
+  depth: number
   recoveries: number
+  /** Something broke while a cluster recovered: whatever led there is likely to show in a better story. */
+  unrecovered: Fault | undefined
 }
 
-/** Thrown when a state must not be; where the search stood is known to whoever catches it. */
+/** A state that must not be. */
 interface Fault {
   readonly sentence: string
   readonly from: number
@@ -136,10 +139,19 @@ const never: Moves.Allowance = {
 }
 
 const limitsOf = (
-  { allowance, isOrdered = false, maxFlights = 12, maxTerm = 6, readers = "leaders", wishes = [] }: Configuration
+  {
+    allowance,
+    isOrdered = false,
+    keepsSpent = false,
+    maxFlights = 12,
+    maxTerm = 6,
+    readers = "leaders",
+    wishes = []
+  }: Configuration
 ): Moves.Limits => ({
   allowance: { ...never, ...allowance },
   isOrdered,
+  keepsSpent,
   maxFlights,
   maxTerm,
   readers,
@@ -161,14 +173,13 @@ const isBroken = (text: string): string | undefined => /^✗ .*$|^\S+ halts: .*$
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 /** The cluster after the setup, whose events nobody wants to hear of but that a node stops itself. */
-const beginning = (configuration: Configuration, reduce?: EngineCluster.Reduce): EngineCluster.Cluster => {
-  const { cluster, text } = Script.play(scriptOf(linesOf(configuration)), reduce)
-  const fault = isBroken(text)
-  if (fault !== undefined) throw new Error(`the setup of ${configuration.name} fails: ${fault}`)
-  return EngineCluster.copy(cluster, undefined, (event) => {
+const observed = ({ cluster }: Script.Played): EngineCluster.Cluster =>
+  EngineCluster.copy(cluster, undefined, (event) => {
     if (event._tag === "Halted") throw new Error(`${event.node.id} halts: ${event.sentence}`)
   })
-}
+
+const setUp = (configuration: Configuration, reduce: EngineCluster.Reduce | undefined): Script.Played =>
+  Script.play(scriptOf(linesOf(configuration)), reduce)
 
 /** Nodes that someone names keep their names. */
 const named = ({ wishes = [] }: Configuration): ReadonlySet<string> =>
@@ -200,15 +211,18 @@ const recover = (search: Search, { world }: Open): string | undefined => {
 const expand = (search: Search, open: Open, next: Array<Open>): Fault | undefined => {
   const { bound: { recoverFrom = 100, states }, limits } = search
   const moves = Moves.movesOf(limits, open.world)
-  if (recoverFrom > 0 && (moves.length === 0 || open.place % recoverFrom === 0)) {
+  const isEnd = moves.length === 0 && !Moves.isBeyond(limits, open.world)
+  if (recoverFrom > 0 && (isEnd || open.place % recoverFrom === 0)) {
     const sentence = recover(search, open)
-    if (sentence !== undefined) return { sentence, from: open.place, move: undefined }
+    const fault = sentence === undefined ? undefined : { sentence, from: open.place, move: undefined }
+    if (fault?.sentence.includes("after all has healed")) return fault
+    search.unrecovered ??= fault
   }
   for (const [place, move] of moves.entries()) {
     search.steps++
     let world
     try {
-      world = Moves.after(open.world, move)
+      world = Moves.after(limits, open.world, move)
     } catch (cause) {
       return { sentence: messageOf(cause), from: open.place, move: place }
     }
@@ -230,12 +244,12 @@ const narrate = (search: Search, configuration: Configuration, fault: Fault): Co
   const { reduce } = search.bound
   const way = [...wayTo(search.ways, fault.from), ...fault.move === undefined ? [] : [fault.move]]
   const lines = [...linesOf(configuration)]
-  let world = Moves.begin(beginning(configuration, reduce), search.limits)
+  let world = Moves.begin(observed(setUp(configuration, reduce)), search.limits)
   for (const [step, place] of way.entries()) {
     const move = Moves.movesOf(search.limits, world)[place]
     if (move === undefined) throw new Error("the way to a state is not the same twice")
     lines.push(...Moves.tell(world, move))
-    if (step < way.length - 1 || fault.move === undefined) world = Moves.after(world, move)
+    if (step < way.length - 1 || fault.move === undefined) world = Moves.after(search.limits, world, move)
   }
   if (fault.move === undefined) lines.push("recover")
   const script = Script.run(`# ${configuration.name}: ${fault.sentence}\n${scriptOf(lines)}`, reduce)
@@ -247,37 +261,61 @@ const pace = 10_000
 
 /**
  * Looks at every state within the bounds, or at as many as `bound` allows, nearest first, and ends with the first that
- * must not be. Throws if the setup of the configuration fails by itself.
+ * must not be.
  *
  * @category testing
  * @since 0.1.0
  */
 export const check = (configuration: Configuration, bound: Bound): Report => {
+  const { name } = configuration
+  const beginning = setUp(configuration, bound.reduce)
+  const early = isBroken(beginning.text)
+  if (early !== undefined) {
+    const counterexample = { sentence: early, moves: 0, script: beginning.text }
+    return { name, states: 0, steps: 0, depth: 0, recoveries: 0, isExhausted: false, counterexample }
+  }
   const limits = limitsOf(configuration)
-  const ways = { parents: [], moves: [] }
-  const search: Search = { limits, fixed: named(configuration), bound, known: new Set(), ways, steps: 0, recoveries: 0 }
-  const first = Moves.begin(beginning(configuration, bound.reduce), limits)
+  const search: Search = {
+    limits,
+    fixed: named(configuration),
+    bound,
+    known: new Set(),
+    ways: { parents: [], moves: [] },
+    steps: 0,
+    depth: 0,
+    recoveries: 0,
+    unrecovered: undefined
+  }
+  const first = Moves.begin(observed(beginning), limits)
   find(search, first, 0, 0)
-  let depth = 0
+  const { fault, isExhausted } = look(search, { world: first, place: 0 })
+  const counterexample = fault === undefined ? undefined : narrate(search, configuration, fault)
+  return { ...progressOf(search), name, isExhausted: isExhausted && fault === undefined, counterexample }
+}
+
+const progressOf = ({ depth, known, recoveries, steps }: Search): Progress => ({
+  states: known.size,
+  steps,
+  depth,
+  recoveries
+})
+
+/** Level by level, to the first fault or to the end. */
+const look = (search: Search, first: Open): { readonly fault: Fault | undefined; readonly isExhausted: boolean } => {
+  const { bound, known } = search
   let looked = 0
-  let level: Array<Open> = [{ world: first, place: 0 }]
-  const progress = (): Progress => ({ states: search.known.size, steps: search.steps, depth, recoveries: search.recoveries })
+  let level: Array<Open> = [first]
   while (level.length > 0) {
     const next: Array<Open> = []
     // What was looked at is not needed any more, and there is much of it.
     for (let open = level.pop(); open !== undefined; open = level.pop()) {
       const fault = expand(search, open, next)
-      if (fault !== undefined) {
-        const counterexample = narrate(search, configuration, fault)
-        return { ...progress(), name: configuration.name, isExhausted: false, counterexample }
-      }
-      if (++looked % pace === 0) bound.observe?.(progress())
-      if (search.known.size >= bound.states) {
-        return { ...progress(), name: configuration.name, isExhausted: false, counterexample: undefined }
-      }
+      if (fault !== undefined) return { fault, isExhausted: false }
+      if (++looked % pace === 0) bound.observe?.(progressOf(search))
+      if (known.size >= bound.states) return { fault: search.unrecovered, isExhausted: false }
     }
-    if (next.length > 0) depth++
+    if (next.length > 0) search.depth++
     level = next.reverse()
   }
-  return { ...progress(), name: configuration.name, isExhausted: true, counterexample: undefined }
+  return { fault: search.unrecovered, isExhausted: true }
 }

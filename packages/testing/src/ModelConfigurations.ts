@@ -32,6 +32,22 @@ export const election: Configuration = {
   maxTerm: 3
 }
 
+/**
+ * n1 stands in term 1 and was heard by nobody yet.
+ *
+ * @category configurations
+ * @since 0.1.0
+ */
+export const candidates: Configuration = {
+  name: "candidates",
+  about: "two candidates in two terms, and votes that come late",
+  setup: [...three, "timeout n1", "deliver n1→n2 RequestPreVote", "drop n1→n3 RequestPreVote", "deliver n2→n1 PreVoteReply"],
+  allowance: { timeouts: 2 },
+  maxTerm: 2,
+  maxFlights: 6,
+  keepsSpent: true
+}
+
 /** @category configurations
  * @since 0.1.0
  */
@@ -103,6 +119,35 @@ export const olderTerms: Configuration = {
   allowance: { timeouts: 2, heartbeats: 1 },
   isOrdered: true,
   maxTerm: 5
+}
+
+/** n1 leads with the help of n2. What n3 holds is longer, and older. */
+const divided = [
+  "settings maxEntriesPerMessage=1",
+  "node n1 n2 voters=n1,n2,n3 term=2 log=1@1,2@2 commit=2",
+  "node n3 voters=n1,n2,n3 term=2 log=1-3@1"
+]
+
+/** @category configurations
+ * @since 0.1.0
+ */
+export const longerLogs: Configuration = {
+  name: "longer-logs",
+  about: "a node whose log is longer and older stands for election",
+  setup: divided,
+  allowance: { timeouts: 2 },
+  isOrdered: true
+}
+
+/** @category configurations
+ * @since 0.1.0
+ */
+export const divergence: Configuration = {
+  name: "divergence",
+  about: "a leader brings a log in line that is longer and older than its own",
+  setup: [...divided, "isolate n3", "timeout n1", "deliver", "heal"],
+  allowance: { timeouts: 1, heartbeats: 2, losses: 1 },
+  isOrdered: true
 }
 
 /** @category configurations
@@ -194,9 +239,20 @@ export const reads: Configuration = {
  */
 export const leases: Configuration = {
   name: "leases",
-  about: "reads by a leader's lease, while leadership is handed over or lost",
+  about: "reads by a leader's lease, while others come to lead",
   setup: reign,
-  allowance: { timeouts: 2, heartbeats: 1, proposals: 1, leaseReads: 1 },
+  allowance: { timeouts: 1, heartbeats: 1, leaseReads: 1 },
+  isOrdered: true
+}
+
+/** @category configurations
+ * @since 0.1.0
+ */
+export const leasesInTransfers: Configuration = {
+  name: "leases-transfer",
+  about: "reads by a leader's lease, while leadership is handed over",
+  setup: reign,
+  allowance: { timeouts: 1, leaseReads: 1 },
   wishes: ["transfer ? to n2 within 1"],
   isOrdered: true
 }
@@ -226,8 +282,18 @@ export const snapshots: Configuration = {
 export const snapshotsOnSlowDisks: Configuration = {
   name: "snapshots-slow-disks",
   about: "a snapshot is taken and another installed on slow disks, with a crash and a repeated message",
-  setup: [...behind, "disk n3 slow", "timeout n1"],
-  allowance: { heartbeats: 1, proposals: 1, crashes: 1, repetitions: 1 },
+  setup: [
+    "settings snapshotEntries=2 entriesKept=0 snapshotChunkBytes=2",
+    ...behind.slice(1),
+    "isolate n3",
+    "timeout n1",
+    "deliver",
+    "heal",
+    "disk n3 slow",
+    "timeout n1",
+    "deliver n1→n3 AppendEntries"
+  ],
+  allowance: { proposals: 1, crashes: 1, repetitions: 1 },
   maxFlights: 6
 }
 
@@ -240,7 +306,10 @@ export const snapshotsOnSlowDisks: Configuration = {
 export const all: ReadonlyArray<Configuration> = [
   pair,
   olderTerms,
+  longerLogs,
+  divergence,
   election,
+  candidates,
   electionWithCrashes,
   electionInDisorder,
   electionOnSlowDisks,
@@ -253,6 +322,7 @@ export const all: ReadonlyArray<Configuration> = [
   transfer,
   reads,
   leases,
+  leasesInTransfers,
   snapshots,
   snapshotsOnSlowDisks
 ]

@@ -41,6 +41,8 @@ export interface Limits {
   readonly maxFlights: number
   /** Whether messages from one node to another stay in order, but for those that are lost. */
   readonly isOrdered: boolean
+  /** Whether answers that nobody waits for any more are brought all the same. */
+  readonly keepsSpent: boolean
 }
 
 /** A cluster, and how much may still happen to it: an allowance in the order of its names, and the wishes that are left. */
@@ -68,10 +70,10 @@ export const kinds = [
 
 const wishPlace = kinds.length
 
-export const begin = (cluster: Cluster, { allowance, wishes }: Limits): World => ({
+export const begin = (cluster: Cluster, { allowance, keepsSpent, wishes }: Limits): World => ({
   cluster,
   left: [...kinds.map((kind) => allowance[kind]), 2 ** wishes.length - 1],
-  spent: Spent.find(cluster, [])
+  spent: keepsSpent ? [] : Spent.find(cluster, [])
 })
 
 export type Move =
@@ -126,15 +128,18 @@ const ofClients = ({ readers, wishes }: Limits, world: World, node: Node, moves:
   }
 }
 
+/** Whether the state is at the edge of what is looked at. */
+export const isBeyond = ({ maxFlights, maxTerm }: Limits, world: World): boolean =>
+  openFlights(world).length > maxFlights || [...world.cluster.nodes.values()].some(({ state }) => state.term > maxTerm)
+
 /** Everything that can happen next, always in the same order. */
 export const movesOf = (limits: Limits, world: World): ReadonlyArray<Move> => {
   const { cluster: { nodes } } = world
   const flights = openFlights(world)
   const moves: Array<Move> = []
-  const all = [...nodes.values()]
-  if (flights.length > limits.maxFlights || all.some(({ state }) => state.term > limits.maxTerm)) return moves
+  if (isBeyond(limits, world)) return moves
   onNetwork(limits, world, flights, moves)
-  for (const node of all) {
+  for (const node of nodes.values()) {
     if (!node.isUp) {
       moves.push({ _tag: "Restart", node })
       continue
@@ -213,8 +218,13 @@ const act = (cluster: Cluster, node: Node, move: Exclude<Move, { readonly flight
 }
 
 /** The world after a move. Throws with the first sentence that does not hold in it. */
-export const after = (world: World, move: Move): World => {
+export const after = ({ keepsSpent }: Limits, world: World, move: Move): World => {
   const left = pay(world, move)
+  const ended = (cluster: Cluster): World => ({
+    cluster,
+    left,
+    spent: keepsSpent ? world.spent : Spent.find(cluster, world.spent)
+  })
   if (move._tag === "Lose") {
     return { cluster: { ...world.cluster, flights: without(world.cluster.flights, move.flight) }, left, spent: world.spent }
   }
@@ -222,11 +232,11 @@ export const after = (world: World, move: Move): World => {
     const cluster = EngineCluster.copy(world.cluster, move.flight.to)
     if (move._tag === "Repeat") cluster.flights = [...cluster.flights, { ...move.flight }]
     EngineCluster.deliver(cluster, move.flight.to, [move.flight])
-    return { cluster, left, spent: Spent.find(cluster, world.spent) }
+    return ended(cluster)
   }
   const cluster = EngineCluster.copy(world.cluster, move.node.id)
   act(cluster, EngineCluster.nodeOf(cluster, move.node.id), move)
-  return { cluster, left, spent: Spent.find(cluster, world.spent) }
+  return ended(cluster)
 }
 
 /** A message as a script names it. */
