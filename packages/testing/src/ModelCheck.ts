@@ -186,7 +186,12 @@ const named = ({ wishes = [] }: Configuration): ReadonlySet<string> =>
   new Set(wishes.flatMap((wish) => wish.match(/\bn\d+\b/g) ?? []))
 
 /** Takes note of a state; answers with its place if it is new. */
-const find = ({ fixed, known, limits, ways }: Search, world: Moves.World, from: number, move: number): number | undefined => {
+const find = (
+  { fixed, known, limits, ways }: Search,
+  world: Moves.World,
+  from: number,
+  move: number
+): number | undefined => {
   const flights = Moves.openFlights(world)
   const number = Canonical.numberOf(Naming.make(world.cluster, fixed, flights), world.left, flights, limits.isOrdered)
   if (known.has(number)) return undefined

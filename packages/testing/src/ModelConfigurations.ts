@@ -33,18 +33,30 @@ export const election: Configuration = {
 }
 
 /**
- * n1 stands in term 1 and was heard by nobody yet.
+ * n1 stands in term 2, and a vote of term 1 is still on its way to it.
  *
  * @category configurations
  * @since 0.1.0
  */
 export const candidates: Configuration = {
   name: "candidates",
-  about: "two candidates in two terms, and votes that come late",
-  setup: [...three, "timeout n1", "deliver n1→n2 RequestPreVote", "drop n1→n3 RequestPreVote", "deliver n2→n1 PreVoteReply"],
-  allowance: { timeouts: 2 },
-  maxTerm: 2,
-  maxFlights: 6,
+  about: "two candidates in one term, and a vote of an earlier one that comes late",
+  setup: [
+    ...three,
+    "timeout n1",
+    "deliver n1→n2 RequestPreVote",
+    "deliver n2→n1 PreVoteReply",
+    "drop n1→n3 RequestPreVote",
+    "deliver RequestVote",
+    "drop n3→n1 VoteReply",
+    "timeout n1",
+    "deliver n1→n3 RequestPreVote",
+    "drop n1→n2 RequestPreVote",
+    "deliver n3→n1 PreVoteReply"
+  ],
+  allowance: { timeouts: 1 },
+  maxTerm: 3,
+  maxFlights: 8,
   keepsSpent: true
 }
 
@@ -89,7 +101,7 @@ export const replication: Configuration = {
   name: "replication",
   about: "a leader replicates commands while another is elected, and a message is lost",
   setup: reign,
-  allowance: { timeouts: 1, heartbeats: 1, proposals: 2, losses: 1 },
+  allowance: { timeouts: 1, proposals: 1, losses: 1 },
   isOrdered: true
 }
 
@@ -114,9 +126,17 @@ export const olderTerms: Configuration = {
     "settings maxEntriesPerMessage=1",
     "node n1 voters=n1,n2,n3 term=3 log=1@1,2@2",
     "node n2 voters=n1,n2,n3 term=3 log=1@1",
-    "node n3 voters=n1,n2,n3 term=3 log=1@1,2@3"
+    "node n3 voters=n1,n2,n3 term=3 log=1@1,2@3",
+    "isolate n3",
+    "timeout n1",
+    "timeout n3",
+    "deliver RequestPreVote",
+    "deliver PreVoteReply",
+    "deliver RequestVote",
+    "deliver VoteReply",
+    "heal"
   ],
-  allowance: { timeouts: 2, heartbeats: 1 },
+  allowance: { timeouts: 1, heartbeats: 1 },
   isOrdered: true,
   maxTerm: 5
 }
@@ -146,7 +166,7 @@ export const divergence: Configuration = {
   name: "divergence",
   about: "a leader brings a log in line that is longer and older than its own",
   setup: [...divided, "isolate n3", "timeout n1", "deliver", "heal"],
-  allowance: { timeouts: 1, heartbeats: 2, losses: 1 },
+  allowance: { timeouts: 0, heartbeats: 2, losses: 1 },
   isOrdered: true
 }
 
@@ -227,9 +247,9 @@ export const transfer: Configuration = {
  */
 export const reads: Configuration = {
   name: "reads",
-  about: "reads on any node, while commands commit and leaders change",
+  about: "reads are asked of any node, while leaders change",
   setup: reign,
-  allowance: { timeouts: 1, proposals: 1, reads: 2 },
+  allowance: { timeouts: 1, reads: 2 },
   readers: "all",
   isOrdered: true
 }
@@ -276,25 +296,42 @@ export const snapshots: Configuration = {
   maxTerm: 3
 }
 
+/** n1 leads with the help of n2 and asks n3, which was away, how much it has of a snapshot. */
+const away = [
+  "settings snapshotEntries=2 entriesKept=0 snapshotChunkBytes=2 maxChunksInFlight=2",
+  ...behind.slice(1),
+  "isolate n3",
+  "timeout n1",
+  "deliver",
+  "heal",
+  "timeout n1",
+  "drop n1→n2 AppendEntries"
+]
+
+/** @category configurations
+ * @since 0.1.0
+ */
+export const snapshotsInDisorder: Configuration = {
+  name: "snapshots-disorder",
+  about: "pieces of a snapshot overtake each other and come twice, while a command is committed",
+  setup: away,
+  allowance: { proposals: 1, repetitions: 1 },
+  maxFlights: 6
+}
+
 /** @category configurations
  * @since 0.1.0
  */
 export const snapshotsOnSlowDisks: Configuration = {
   name: "snapshots-slow-disks",
-  about: "a snapshot is taken and another installed on slow disks, with a crash and a repeated message",
+  about: "a snapshot is installed on a slow disk that may crash before it has all of it",
   setup: [
-    "settings snapshotEntries=2 entriesKept=0 snapshotChunkBytes=2",
-    ...behind.slice(1),
-    "isolate n3",
-    "timeout n1",
-    "deliver",
-    "heal",
-    "disk n3 slow",
-    "timeout n1",
-    "deliver n1→n3 AppendEntries"
+    "settings snapshotEntries=2 entriesKept=0 snapshotChunkBytes=1 maxChunksInFlight=2",
+    ...away.slice(1),
+    "disk n3 slow"
   ],
-  allowance: { proposals: 1, crashes: 1, repetitions: 1 },
-  maxFlights: 6
+  allowance: { heartbeats: 1, crashes: 1, losses: 1 },
+  isOrdered: true
 }
 
 /**
@@ -324,5 +361,6 @@ export const all: ReadonlyArray<Configuration> = [
   leases,
   leasesInTransfers,
   snapshots,
+  snapshotsInDisorder,
   snapshotsOnSlowDisks
 ]

@@ -5,20 +5,9 @@
  * notice nothing; the configuration named with each is the one in which it must.
  */
 import type { Reduce } from "@effect-raft/testing/EngineCluster"
-import * as Configurations from "@effect-raft/testing/ModelConfigurations"
 import type { Configuration } from "@effect-raft/testing/ModelCheck"
-import {
-  Durability,
-  Engine,
-  type Input,
-  Log,
-  Membership,
-  type Message,
-  Next,
-  type Output,
-  Quorum,
-  State
-} from "effect-raft/engine"
+import * as Configurations from "@effect-raft/testing/ModelConfigurations"
+import { Engine, type Input, Log, Membership, type Message, Next, type Output, Quorum, State } from "effect-raft/engine"
 
 type Inputs = ReadonlyArray<Input.Input>
 
@@ -185,7 +174,8 @@ const changesInOneStep: Reduce = (state, inputs) => {
     .find(({ membership }) => Membership.isJoint(membership))
   if (begun === undefined || !State.isLeader(after)) return [after, outputs]
   const alone = { index: begun.index, membership: Membership.leave(begun.membership) }
-  const without = (entries: ReadonlyArray<Log.MembershipEntry>) => entries.map((entry) => entry === begun ? alone : entry)
+  const without = (entries: ReadonlyArray<Log.MembershipEntry>) =>
+    entries.map((entry) => entry === begun ? alone : entry)
   const changed = outputs.map((output): Output.Output => {
     if (output._tag === "Write" && output.append !== undefined) {
       return { ...output, append: { ...output.append, memberships: without(output.append.memberships) } }
@@ -212,27 +202,27 @@ const installsOldSnapshots: Reduce = (state, inputs) => {
   return [written, [...outputs, write]]
 }
 
-const restoresBeforeTheDisk = asking((output) =>
-  output._tag === "RestoreSnapshot" ? { ...output, after: 0 } : output
-)
+const restoresBeforeTheDisk = asking((output) => output._tag === "RestoreSnapshot" ? { ...output, after: 0 } : output)
 
-const storesBeforeTheDisk = asking((output) =>
+const storesBeforeTheDisk = asking((output, { durability: { hardStateWrite, persisted } }) =>
   output._tag === "Send" && output.message._tag === "SnapshotReply"
-    ? { ...output, after: 0, message: { ...output.message, stored: output.message.received } }
+    ? {
+      ...output,
+      after: hardStateWrite > persisted ? hardStateWrite : 0,
+      message: { ...output.message, stored: output.message.received }
+    }
     : output
 )
 
 const appliesWhatIsNotCommitted: Reduce = (state, inputs) => {
   const [after, outputs] = Engine.stepAll(state, inputs)
-  const to = Durability.everything === 0 ? 0 : after.durability.durable
+  const to = after.durability.durable
   if (to <= after.handed || !State.isLeader(after)) return [after, outputs]
   return [{ ...after, handed: to }, [...outputs, { _tag: "Apply", from: after.handed + 1, to }]]
 }
 
 /** Another's entry stands where a proposal was to stand, and it is told that it happened. */
-const resolvesByIndexAlone = asking((output) =>
-  output._tag === "Superseded" ? { ...output, _tag: "Resolved" } : output
-)
+const resolvesByIndexAlone = asking((output) => output._tag === "Superseded" ? { ...output, _tag: "Resolved" } : output)
 
 /** Whoever has voted waits for ever for the one it voted for. */
 const waitsForItsFavourite: Reduce = (state, inputs) =>
@@ -254,26 +244,131 @@ const ignoresRefusals: Reduce = (state, inputs) =>
 export const engines: ReadonlyArray<Broken> = [
   { mistake: "votes twice in a term", reduce: votesTwice, where: Configurations.election, sentence: /vote|one leader/ },
   { mistake: "forgets its vote", reduce: forgetsVotes, where: Configurations.electionWithCrashes, sentence: /vote/ },
-  { mistake: "votes before its disk has", reduce: votesBeforeTheDisk, where: Configurations.electionOnSlowDisks, sentence: /vote|undo/ },
-  { mistake: "counts votes of older terms", reduce: countsOldVotes, where: Configurations.candidates, sentence: /one leader/ },
-  { mistake: "lets the longer log win", reduce: longerLogWins, where: Configurations.longerLogs, sentence: /committed/ },
-  { mistake: "acknowledges before its disk has it", reduce: answersBeforeTheDisk, where: Configurations.durability, sentence: /acknowledged/ },
-  { mistake: "commits what it alone has", reduce: commitsAlone, where: Configurations.replication, sentence: /majority/ },
-  { mistake: "commits entries of older terms by counting", reduce: commitsOlderTerms, where: Configurations.olderTerms, sentence: /committed/ },
-  { mistake: "counts what is not on its own disk", reduce: countsWhatIsNotDurable, where: Configurations.durability, sentence: /majority/ },
-  { mistake: "commits beyond where the logs agree", reduce: commitsBeyondAgreement, where: Configurations.divergence, sentence: /commit/ },
-  { mistake: "acknowledges all of its log", reduce: answersForItsWholeLog, where: Configurations.divergence, sentence: /acknowledged/ },
-  { mistake: "truncates what an overtaken message does not have", reduce: truncatesWhatIsLonger, where: Configurations.replicationInDisorder, sentence: /committed|majority/ },
-  { mistake: "reads without asking anyone", reduce: readsWithoutAsking, where: Configurations.reads, sentence: /a read sees/ },
-  { mistake: "has a lease that never ends", reduce: leasesForEver, where: Configurations.leases, sentence: /a read sees/ },
-  { mistake: "has a lease from the answer on", reduce: leasesFromTheAnswer, where: Configurations.leases, sentence: /a read sees/ },
-  { mistake: "keeps its lease while it hands over", reduce: leasesDuringTransfers, where: Configurations.leasesInTransfers, sentence: /a read sees/ },
-  { mistake: "changes the voters in one step", reduce: changesInOneStep, where: Configurations.replacement, sentence: /have a node in common/ },
-  { mistake: "installs a snapshot below what is committed", reduce: installsOldSnapshots, where: Configurations.snapshotsOnSlowDisks, sentence: /set back|committed/ },
-  { mistake: "restores a snapshot before its disk has it", reduce: restoresBeforeTheDisk, where: Configurations.snapshotsOnSlowDisks, sentence: /restore/ },
-  { mistake: "says that a snapshot is stored before it is", reduce: storesBeforeTheDisk, where: Configurations.snapshotsOnSlowDisks, sentence: /stored/ },
-  { mistake: "applies what is not committed", reduce: appliesWhatIsNotCommitted, where: Configurations.replication, sentence: /apply what is committed|handed/ },
-  { mistake: "answers a proposal for another's entry", reduce: resolvesByIndexAlone, where: Configurations.replication, sentence: /resolved is committed/ },
-  { mistake: "waits for whom it voted for", reduce: waitsForItsFavourite, where: Configurations.election, sentence: /after all has healed/ },
-  { mistake: "never looks where the logs part", reduce: ignoresRefusals, where: Configurations.olderTerms, sentence: /after all has healed/ }
+  {
+    mistake: "votes before its disk has",
+    reduce: votesBeforeTheDisk,
+    where: Configurations.electionOnSlowDisks,
+    sentence: /vote|undo/
+  },
+  {
+    mistake: "counts votes of older terms",
+    reduce: countsOldVotes,
+    where: Configurations.candidates,
+    sentence: /one leader|share a position/
+  },
+  {
+    mistake: "lets the longer log win",
+    reduce: longerLogWins,
+    where: Configurations.longerLogs,
+    sentence: /committed/
+  },
+  {
+    mistake: "acknowledges before its disk has it",
+    reduce: answersBeforeTheDisk,
+    where: Configurations.pair,
+    sentence: /acknowledged/
+  },
+  { mistake: "commits what it alone has", reduce: commitsAlone, where: Configurations.pair, sentence: /majority/ },
+  {
+    mistake: "commits entries of older terms by counting",
+    reduce: commitsOlderTerms,
+    where: Configurations.olderTerms,
+    sentence: /committed/
+  },
+  {
+    mistake: "counts what is not on its own disk",
+    reduce: countsWhatIsNotDurable,
+    where: Configurations.durability,
+    sentence: /majority/
+  },
+  {
+    mistake: "commits beyond where the logs agree",
+    reduce: commitsBeyondAgreement,
+    where: Configurations.divergence,
+    sentence: /commit/
+  },
+  {
+    mistake: "acknowledges all of its log",
+    reduce: answersForItsWholeLog,
+    where: Configurations.divergence,
+    sentence: /acknowledged/
+  },
+  {
+    mistake: "truncates what an overtaken message does not have",
+    reduce: truncatesWhatIsLonger,
+    where: Configurations.replicationInDisorder,
+    sentence: /committed|majority/
+  },
+  {
+    mistake: "reads without asking anyone",
+    reduce: readsWithoutAsking,
+    where: Configurations.reads,
+    sentence: /a read sees/
+  },
+  {
+    mistake: "has a lease that never ends",
+    reduce: leasesForEver,
+    where: Configurations.leases,
+    sentence: /a read sees/
+  },
+  {
+    mistake: "has a lease from the answer on",
+    reduce: leasesFromTheAnswer,
+    where: Configurations.leases,
+    sentence: /a read sees/
+  },
+  {
+    mistake: "keeps its lease while it hands over",
+    reduce: leasesDuringTransfers,
+    where: Configurations.leasesInTransfers,
+    sentence: /a read sees/
+  },
+  {
+    mistake: "changes the voters in one step",
+    reduce: changesInOneStep,
+    where: Configurations.replacement,
+    sentence: /have a node in common/
+  },
+  {
+    mistake: "installs a snapshot below what is committed",
+    reduce: installsOldSnapshots,
+    where: Configurations.snapshotsInDisorder,
+    sentence: /set back|committed/
+  },
+  {
+    mistake: "restores a snapshot before its disk has it",
+    reduce: restoresBeforeTheDisk,
+    where: Configurations.snapshotsOnSlowDisks,
+    sentence: /restore/
+  },
+  {
+    mistake: "says that a snapshot is stored before it is",
+    reduce: storesBeforeTheDisk,
+    where: Configurations.snapshotsOnSlowDisks,
+    sentence: /stored/
+  },
+  {
+    mistake: "applies what is not committed",
+    reduce: appliesWhatIsNotCommitted,
+    where: Configurations.pair,
+    sentence: /(apply|hold) what is committed/
+  },
+  {
+    mistake: "answers a proposal for another's entry",
+    reduce: resolvesByIndexAlone,
+    where: Configurations.replication,
+    sentence: /resolved is committed/
+  },
+  {
+    mistake: "waits for whom it voted for",
+    reduce: waitsForItsFavourite,
+    where: Configurations.election,
+    sentence: /after all has healed/
+  },
+  {
+    mistake: "never looks where the logs part",
+    reduce: ignoresRefusals,
+    where: Configurations.olderTerms,
+    sentence: /after all has healed/
+  }
 ]

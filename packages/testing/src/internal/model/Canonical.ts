@@ -156,6 +156,7 @@ const putProgress = (digest: Digest.Digest, { machine, state }: Node): void => {
 
 const putNode = (digest: Digest.Digest, naming: Naming.Naming, node: Node): void => {
   Digest.put(digest, node.isUp ? 1 : 0)
+  if (naming.fixed.has(node.id)) Digest.put(digest, -1 - [...naming.fixed].indexOf(node.id))
   putDisk(digest, naming, node)
   if (!node.isUp) return
   const { state } = node

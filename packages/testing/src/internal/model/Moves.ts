@@ -226,7 +226,11 @@ export const after = ({ keepsSpent }: Limits, world: World, move: Move): World =
     spent: keepsSpent ? world.spent : Spent.find(cluster, world.spent)
   })
   if (move._tag === "Lose") {
-    return { cluster: { ...world.cluster, flights: without(world.cluster.flights, move.flight) }, left, spent: world.spent }
+    return {
+      cluster: { ...world.cluster, flights: without(world.cluster.flights, move.flight) },
+      left,
+      spent: world.spent
+    }
   }
   if ("flight" in move) {
     const cluster = EngineCluster.copy(world.cluster, move.flight.to)

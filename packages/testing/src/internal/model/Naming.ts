@@ -18,6 +18,8 @@ export interface Naming {
   readonly cluster: Cluster
   /** In the order of their names. */
   readonly nodes: ReadonlyArray<Node>
+  /** Nodes that are none like the others: someone speaks of them. */
+  readonly fixed: ReadonlySet<NodeId>
   readonly names: ReadonlyMap<NodeId, number>
   /** Rounds of asking that someone still waits for. An answer to any other is one like another. */
   readonly rounds: ReadonlyMap<number, number>
@@ -57,7 +59,7 @@ const mention = ({ isUp, state }: Node, note: (id: NodeId, what: number) => void
   if (leader !== undefined) note(leader, 13)
   if (role._tag === "Leader") {
     for (const { id, match, next } of role.progress) note(id, 17 + match * 32 + next * 1024)
-  } else if (role._tag !== "Follower") for (const id of role.granted) note(id, 19)
+  } else if (role._tag !== "Follower") { for (const id of role.granted) note(id, 19) }
 }
 
 /** Nodes in an order that does not depend on their ids, but for those that look alike. */
@@ -104,7 +106,7 @@ export const make = (
     if (state.role._tag === "Leader") sequences.set(state.term, state.role.sequence)
     for (const { round } of state.forwarded) rounds.set(round, rounds.size + 1)
   }
-  return { cluster, nodes, names, rounds, sequences, unit: cluster.settings.heartbeatInterval }
+  return { cluster, nodes, fixed, names, rounds, sequences, unit: cluster.settings.heartbeatInterval }
 }
 
 export const nameOf = ({ names }: Naming, id: NodeId | undefined): number => id === undefined ? 0 : names.get(id) ?? 31

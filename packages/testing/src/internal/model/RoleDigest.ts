@@ -34,7 +34,10 @@ const putMember = (
     const { index, isProbing, movedAt, received, sentIn, stored } = sending
     Digest.put(digest, (index * 64 + sending.next) * 64 + received)
     Digest.put(digest, stored * 64 + (isProbing ? 1 : 0))
-    Digest.put(digest, Naming.since(naming, movedAt, 9) * 64 + (sentIn === 0 ? 63 : Naming.roundsAgo(naming, term, sentIn)))
+    Digest.put(
+      digest,
+      Naming.since(naming, movedAt, 9) * 64 + (sentIn === 0 ? 63 : Naming.roundsAgo(naming, term, sentIn))
+    )
   }
 }
 
@@ -66,7 +69,9 @@ const putLeader = (digest: Digest.Digest, naming: Naming.Naming, state: State.St
     Digest.put(digest, (history.reads.get(read) ?? -1) * 64 + (naming.rounds.get(asker?.round ?? 0) ?? 0))
   }
   for (const { at, sequence } of role.rounds) Digest.put(digest, ago(sequence) * 64 + Naming.since(naming, at))
-  Digest.put(digest, ago(role.lease.sequence) * 64 + role.lease.index)
+  // What everyone has answered is one like another.
+  const oldest = Math.max(0, ...role.progress.map(({ acknowledged }) => ago(acknowledged)))
+  Digest.put(digest, Math.min(ago(role.lease.sequence), oldest) * 64 + role.lease.index)
   putChange(digest, naming, role.change)
   putChange(digest, naming, role.wanted)
 }
