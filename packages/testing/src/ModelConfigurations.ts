@@ -60,7 +60,8 @@ export const candidates: Configuration = {
   keepsSpent: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const electionWithCrashes: Configuration = {
@@ -71,7 +72,8 @@ export const electionWithCrashes: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const electionInDisorder: Configuration = {
@@ -82,7 +84,8 @@ export const electionInDisorder: Configuration = {
   maxFlights: 5
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const electionOnSlowDisks: Configuration = {
@@ -94,7 +97,8 @@ export const electionOnSlowDisks: Configuration = {
   maxTerm: 2
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const replication: Configuration = {
@@ -105,7 +109,8 @@ export const replication: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const replicationInDisorder: Configuration = {
@@ -116,7 +121,8 @@ export const replicationInDisorder: Configuration = {
   maxFlights: 6
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const olderTerms: Configuration = {
@@ -148,7 +154,8 @@ const divided = [
   "node n3 voters=n1,n2,n3 term=2 log=1-3@1"
 ]
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const longerLogs: Configuration = {
@@ -159,18 +166,20 @@ export const longerLogs: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const divergence: Configuration = {
   name: "divergence",
   about: "a leader brings a log in line that is longer and older than its own",
   setup: [...divided, "isolate n3", "timeout n1", "deliver", "heal"],
-  allowance: { timeouts: 0, heartbeats: 2, losses: 1 },
+  allowance: { proposals: 1, heartbeats: 2, losses: 2 },
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const durability: Configuration = {
@@ -182,7 +191,8 @@ export const durability: Configuration = {
   maxTerm: 2
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const pair: Configuration = {
@@ -194,7 +204,8 @@ export const pair: Configuration = {
   maxTerm: 2
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const membership: Configuration = {
@@ -206,7 +217,8 @@ export const membership: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const joining: Configuration = {
@@ -218,7 +230,8 @@ export const joining: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const replacement: Configuration = {
@@ -230,7 +243,8 @@ export const replacement: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const transfer: Configuration = {
@@ -242,7 +256,8 @@ export const transfer: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const reads: Configuration = {
@@ -254,7 +269,8 @@ export const reads: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const leases: Configuration = {
@@ -265,7 +281,8 @@ export const leases: Configuration = {
   isOrdered: true
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const leasesInTransfers: Configuration = {
@@ -284,7 +301,8 @@ const behind = [
   "node n3 voters=n1,n2,n3 term=1 log=1@1"
 ]
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const snapshots: Configuration = {
@@ -308,7 +326,8 @@ const away = [
   "drop n1→n2 AppendEntries"
 ]
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const snapshotsInDisorder: Configuration = {
@@ -319,7 +338,8 @@ export const snapshotsInDisorder: Configuration = {
   maxFlights: 6
 }
 
-/** @category configurations
+/**
+ * @category configurations
  * @since 0.1.0
  */
 export const snapshotsOnSlowDisks: Configuration = {

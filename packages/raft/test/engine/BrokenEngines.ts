@@ -291,7 +291,7 @@ export const engines: ReadonlyArray<Broken> = [
     mistake: "acknowledges all of its log",
     reduce: answersForItsWholeLog,
     where: Configurations.divergence,
-    sentence: /acknowledged/
+    sentence: /what the leader has/
   },
   {
     mistake: "truncates what an overtaken message does not have",

@@ -86,9 +86,7 @@ const putMessage = (digest: Digest.Digest, naming: Naming.Naming, message: Messa
     case "RequestRead":
       return put(message.isLease ? 1 : 0)
     case "ReadReply":
-      return put(message.index)
-    default:
-      return
+      put(message.index)
   }
 }
 

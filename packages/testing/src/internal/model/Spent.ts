@@ -6,7 +6,7 @@
  * engine than the shipped one may think otherwise, so an answer that it would still hear is kept.
  */
 import type { State } from "effect-raft/engine"
-import * as EngineCluster from "../../EngineCluster.ts"
+import type * as EngineCluster from "../../EngineCluster.ts"
 import * as EngineNode from "../../EngineNode.ts"
 
 type Flight = EngineCluster.Flight
