@@ -186,7 +186,7 @@ export const durability: Configuration = {
   name: "durability",
   about: "slow disks under a leader with commands, and a crash that keeps some of the writes",
   setup: [...reign, ...slowDisks],
-  allowance: { timeouts: 1, proposals: 2, crashes: 1 },
+  allowance: { timeouts: 1, proposals: 1, crashes: 1 },
   isOrdered: true,
   maxTerm: 2
 }
@@ -212,8 +212,21 @@ export const membership: Configuration = {
   name: "membership",
   about: "a voter is removed while leaders change",
   setup: reign,
-  allowance: { timeouts: 1, proposals: 1 },
-  wishes: ["change ? remove n3", "change ? demote n2"],
+  allowance: { timeouts: 1 },
+  wishes: ["change ? remove n3"],
+  isOrdered: true
+}
+
+/**
+ * @category configurations
+ * @since 0.1.0
+ */
+export const removedLeader: Configuration = {
+  name: "removed-leader",
+  about: "the leader of two nodes is removed, or demoted, and may crash",
+  setup: ["node n1 n2", "timeout n1", "deliver"],
+  allowance: { timeouts: 1, crashes: 1 },
+  wishes: ["change ? remove n1", "change ? demote n1"],
   isOrdered: true
 }
 
@@ -225,7 +238,7 @@ export const joining: Configuration = {
   name: "joining",
   about: "a node joins, catches up and votes, and crashes on the way",
   setup: ["node n1 n2", "node n3 joins", "timeout n1", "deliver"],
-  allowance: { timeouts: 1, heartbeats: 1, crashes: 1 },
+  allowance: { timeouts: 1, crashes: 1 },
   wishes: ["change ? add-voter n3"],
   isOrdered: true
 }
@@ -251,7 +264,7 @@ export const transfer: Configuration = {
   name: "transfer",
   about: "leadership is handed over while commands come and others stand for election",
   setup: reign,
-  allowance: { timeouts: 1, heartbeats: 1, proposals: 1 },
+  allowance: { timeouts: 1, proposals: 1 },
   wishes: ["transfer ? to n2 within 1"],
   isOrdered: true
 }
@@ -301,19 +314,6 @@ const behind = [
   "node n3 voters=n1,n2,n3 term=1 log=1@1"
 ]
 
-/**
- * @category configurations
- * @since 0.1.0
- */
-export const snapshots: Configuration = {
-  name: "snapshots",
-  about: "a follower that is behind gets a snapshot in pieces, and leaders change meanwhile",
-  setup: [...behind],
-  allowance: { timeouts: 2, heartbeats: 1, losses: 1, repetitions: 0 },
-  isOrdered: true,
-  maxTerm: 3
-}
-
 /** n1 leads with the help of n2 and asks n3, which was away, how much it has of a snapshot. */
 const away = [
   "settings snapshotEntries=2 entriesKept=0 snapshotChunkBytes=2 maxChunksInFlight=2",
@@ -325,6 +325,18 @@ const away = [
   "timeout n1",
   "drop n1→n2 AppendEntries"
 ]
+
+/**
+ * @category configurations
+ * @since 0.1.0
+ */
+export const snapshots: Configuration = {
+  name: "snapshots",
+  about: "a follower that is behind gets a snapshot in pieces, and leaders change meanwhile",
+  setup: away,
+  allowance: { timeouts: 1, losses: 1 },
+  isOrdered: true
+}
 
 /**
  * @category configurations
@@ -374,6 +386,7 @@ export const all: ReadonlyArray<Configuration> = [
   replicationInDisorder,
   durability,
   membership,
+  removedLeader,
   joining,
   replacement,
   transfer,

@@ -58,6 +58,20 @@ describe("a search", () => {
     assert.strictEqual(report.states, 50)
   })
 
+  it("does not bring answers that nobody waits for, unless it is to", () => {
+    const usual = ModelCheck.check(three, { states: 100_000 })
+    const patient = ModelCheck.check({ ...three, keepsSpent: true }, { states: 100_000 })
+
+    assert.isTrue(patient.isExhausted)
+    assert.isAbove(patient.states, usual.states)
+  })
+
+  it("goes the same way every time", () => {
+    const search = () => ModelCheck.check(ModelConfigurations.leases, { states: 1000 })
+
+    assert.deepStrictEqual(search(), search())
+  })
+
   it("tells of a setup that is broken by itself", () => {
     const { counterexample, states } = ModelCheck.check({ ...three, setup: ["node n1", "drop n1→n2"] }, { states: 10 })
 
