@@ -296,7 +296,9 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
 
 /** The node comes back with what its disk kept. Open reads were lost with it, and what its state machine held. */
 export const restart = (cluster: Cluster, node: Node): void => {
-  const [state, outputs] = begin(cluster, node, node.seed + cluster.now, node.stored)
+  // Far from every other seed: who draws what another has drawn takes an answer to that one for its own.
+  const seed = Math.imul(node.seed, 0x9e3779b1) + Math.ceil(cluster.now * 1000)
+  const [state, outputs] = begin(cluster, node, seed, node.stored)
   node.isUp = true
   node.entries = node.stored.entries
   node.payloads.clear()

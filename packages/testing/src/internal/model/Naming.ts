@@ -44,7 +44,7 @@ const look = ({ now, settings }: Cluster, node: Node, place: number): Digest.Dig
     Digest.put(digest, value)
   }
   Digest.put(digest, votedFor === id ? 2 : votedFor === undefined ? 1 : 0)
-  Digest.put(digest, role._tag.length)
+  Digest.put(digest, role._tag.length * 16 + state.forwarded.length)
   for (const at of [state.electionDeadline, state.heardLeaderAt + settings.electionTimeout]) {
     Digest.put(digest, Math.max(0, at - now) * 64)
   }
