@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as BrokenEngines from "./BrokenEngines.ts"
 
 /** How many states of each configuration are looked at here; `pnpm model` looks at as many as one likes. */
-const states = 8_000
+const states = 6_000
 
 /** Of real time: searching is work, and the machine may have other work. */
 const patience = { timeout: 120_000 }
