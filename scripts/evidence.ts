@@ -111,13 +111,25 @@ interface Report {
   }>
 }
 
-/** Runs test files in the project at `root` until one fails; `seconds` without an end are a failure as well. */
+/**
+ * Runs test files in the project at `root` until one fails; `seconds` without an end are a failure as well. A test has
+ * twice the time that it has elsewhere: that the machine is busy is no finding.
+ */
 export const ask = async (root: string, files: ReadonlyArray<string>, seconds: number): Promise<Finding> => {
   if (files.length === 0) return undefined
   const results = join(root, "findings.json")
   rmSync(results, { force: true })
   const vitest = join(root, "node_modules/vitest/vitest.mjs")
-  const args = ["run", "--root", root, "--bail=1", "--reporter=json", `--outputFile.json=${results}`, ...files]
+  const args = [
+    "run",
+    "--root",
+    root,
+    "--bail=1",
+    "--testTimeout=60000",
+    "--reporter=json",
+    `--outputFile.json=${results}`,
+    ...files
+  ]
   const child = spawn(process.execPath, [vitest, ...args], {
     cwd: root,
     env: { ...outerEnvironment(), NODE_OPTIONS: "--max-old-space-size=3072" },

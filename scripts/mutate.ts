@@ -63,7 +63,7 @@ export const examine = async (
   for (const layer of layers) {
     const files = Evidence.filesOf(bench.root, layer, mutant.file)
     if (files.length === 0) continue
-    const limit = Math.max(30, 4 * await usualOf(bench, layer))
+    const limit = Math.max(90, 4 * await usualOf(bench, layer))
     writeFileSync(path, applyTo(original, mutant))
     const [failure, seconds] = await timed(() => Evidence.ask(bench.root, files, limit))
     writeFileSync(path, original)
