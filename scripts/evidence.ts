@@ -65,6 +65,12 @@ export const layers: ReadonlyArray<Layer> = [
     areas: ["storage"]
   },
   {
+    name: "rules",
+    meaning: "tests of the engine that are named after another part of it",
+    files: ["packages/raft/test/engine/!(walk|model*).test.ts"],
+    areas: ["engine"]
+  },
+  {
     name: "walks",
     meaning: "random walks under the invariants",
     files: ["packages/raft/test/engine/walk.test.ts"],

@@ -59,6 +59,8 @@ describe("nodes that come and go while the leader changes and is killed", () => 
       holdsUp(seed, found)
       if (found.ending._tag === "Done" && Exit.isSuccess(found.ending.exit)) done.push(...found.ending.exit.value.done)
     }
+    // What the seeds of every day reach is known; others may be less lucky.
+    if (process.env["SEED"] !== undefined) return
     for (const kind of ["AddVoter", "AddLearner", "Promote", "Demote", "Remove", "Replace", "Transfer"]) {
       assert.isAtLeast(done.filter((each) => each === kind).length, 1, kind)
     }

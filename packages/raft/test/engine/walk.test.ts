@@ -33,6 +33,11 @@ const countsOf = (reports: ReadonlyArray<Walk.Report>, steps: number): Record<st
   "disks lost": sum(reports, "wiped")
 })
 
+/** What the seeds of every day reach is known; others may be less lucky. */
+const reaches = (found: number, least: number): void => {
+  if (process.env["SEED"] === undefined) assert.isAbove(found, least)
+}
+
 /** Of real time: walks are work, and the machine may have other work. */
 const patience = { timeout: 240_000 }
 
@@ -42,20 +47,20 @@ describe("a cluster", patience, () => {
     task.meta.counts = countsOf(reports, 300)
 
     // Walks that reach nothing prove nothing.
-    assert.isAbove(sum(reports, "terms"), 500)
-    assert.isAbove(sum(reports, "superseded"), 20)
-    assert.isAbove(sum(reports, "crashes"), 600)
-    assert.isAbove(sum(reports, "taken"), 1200)
-    assert.isAbove(sum(reports, "restored"), 60)
-    assert.isAbove(sum(reports, "wiped"), 10)
+    reaches(sum(reports, "terms"), 500)
+    reaches(sum(reports, "superseded"), 20)
+    reaches(sum(reports, "crashes"), 600)
+    reaches(sum(reports, "taken"), 1200)
+    reaches(sum(reports, "restored"), 60)
+    reaches(sum(reports, "wiped"), 10)
   })
 
   it("stays safe and recovers through 150 long walks", ({ task }) => {
     const reports = walk(150, 1500)
     task.meta.counts = countsOf(reports, 1500)
 
-    assert.isAbove(sum(reports, "committed"), 1500)
-    assert.isAbove(sum(reports, "resolved"), 750)
+    reaches(sum(reports, "committed"), 1500)
+    reaches(sum(reports, "resolved"), 750)
   })
 
   it("walks the same way under the same seed", () => {
@@ -70,18 +75,18 @@ describe("a cluster whose members change", patience, () => {
     const reports = managed(600, 300)
     task.meta.counts = countsOf(reports, 300)
 
-    assert.isAbove(sum(reports, "changed"), 300)
-    assert.isAbove(sum(reports, "transferred"), 180)
-    assert.isAbove(sum(reports, "crashes"), 600)
-    assert.isAbove(sum(reports, "restored"), 180)
+    reaches(sum(reports, "changed"), 300)
+    reaches(sum(reports, "transferred"), 180)
+    reaches(sum(reports, "crashes"), 600)
+    reaches(sum(reports, "restored"), 180)
   })
 
   it("does so through 100 long walks", ({ task }) => {
     const reports = managed(100, 2000)
     task.meta.counts = countsOf(reports, 2000)
 
-    assert.isAbove(sum(reports, "changed"), 100)
-    assert.isAbove(sum(reports, "transferred"), 100)
-    assert.isAbove(sum(reports, "superseded"), 5)
+    reaches(sum(reports, "changed"), 100)
+    reaches(sum(reports, "transferred"), 100)
+    reaches(sum(reports, "superseded"), 5)
   })
 })
