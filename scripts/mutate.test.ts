@@ -10,7 +10,7 @@ import { examine, layersFor, makeBench } from "./mutate.ts"
 const sample = [
   ["older-term-commits-by-counting", "scripts"],
   ["quorum-in-any-order", "paper"],
-  ["block-checksum-is-not-compared", "disk"],
+  ["block-checksum-is-not-compared", "damage"],
   ["frame-checksum-is-not-compared", "wire"]
 ] as const
 
@@ -30,12 +30,12 @@ it("a rule that is gone is noticed, and what is read afterwards is as it was", a
 }, 300_000)
 
 it("a test that is named after a module is no evidence about it", () => {
-  const [disk, suites] = ["disk", "suites"].map((name) => Evidence.layers.find((layer) => layer.name === name))
+  const [damage, suites] = ["damage", "suites"].map((name) => Evidence.layers.find((layer) => layer.name === name))
   const root = join(import.meta.dirname, "..")
   const files = (layer: Evidence.Layer | undefined, file: string) =>
     layer === undefined ? [] : Evidence.filesOf(root, layer, file)
 
-  assert.include(files(disk, "packages/storage/src/internal/Session.ts"), "packages/storage/test/Disk.test.ts")
-  assert.notInclude(files(disk, "packages/storage/src/internal/Disk.ts"), "packages/storage/test/Disk.test.ts")
+  assert.include(files(damage, "packages/storage/src/internal/Session.ts"), "packages/storage/test/Disk.test.ts")
+  assert.notInclude(files(damage, "packages/storage/src/internal/Disk.ts"), "packages/storage/test/Disk.test.ts")
   assert.include(files(suites, "packages/storage/src/FileStorage.ts"), "packages/storage/test/FileStorage.test.ts")
 })
