@@ -20,7 +20,7 @@ export interface Layer {
   readonly isContract?: true
 }
 
-const nodes = "{raft,membership,snapshots,disks,transfer,anywhere,time,promises}"
+const nodes = "{raft,membership,snapshots,disks,transfer,anywhere,time,promises,stopping}"
 
 export const layers: ReadonlyArray<Layer> = [
   {
@@ -91,7 +91,7 @@ export const layers: ReadonlyArray<Layer> = [
   {
     name: "simulation",
     meaning: "whole nodes under a seed, killed and judged",
-    files: ["packages/raft/test/simulation*.test.ts"],
+    files: ["packages/raft/test/simulation*.test.ts", "packages/testing/test/testCluster.test.ts"],
     areas: ["engine", "driver"]
   },
   {

@@ -94,7 +94,11 @@ describe("what a node says", () => {
         yield* TestNodes.elapse(Effect.void, 1000)
 
         assert.deepStrictEqual(watch.broken, [])
-        assert.isTrue(nodes.running().every(({ applied }) => new Set(applied).size === applied.length))
+        // What was promised was kept, and everyone made the same of it.
+        const [first, ...others] = nodes.running().map(({ applied }) => applied)
+        assert.isAbove(first?.length ?? 0, 50)
+        assert.strictEqual(new Set(first).size, first?.length)
+        for (const applied of others) assert.deepStrictEqual(applied, first)
         for (const tag of ["RequestVote", "VoteReply", "AppendReply", "AppendEntries"] as const) {
           assert.isAbove(watch.said.get(tag) ?? 0, 10, tag)
         }
