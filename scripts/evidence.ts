@@ -20,7 +20,7 @@ export interface Layer {
   readonly isContract?: true
 }
 
-const nodes = "{raft,membership,snapshots,disks,transfer,anywhere,time,promises,stopping}"
+const nodes = "{raft,membership,snapshots,disks,transfer,anywhere,time,promises,stopping,lane}"
 
 export const layers: ReadonlyArray<Layer> = [
   {
