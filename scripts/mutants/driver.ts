@@ -24,7 +24,9 @@ export const driver: ReadonlyArray<Mutant> = [
     file: file("sender"),
     find: "if (!isSame(sliceRuns(message.runs, entries.first, last), entries.runs)) return undefined\n",
     replace: "",
-    removes: "holds what it read against what the message names"
+    removes: "holds what it read against what the message names",
+    survives:
+      "only while a piece is read from the disk for a former leader and the log is written anew meanwhile; a second guard, for the message is of an older term by then"
   },
   {
     name: "told-before-it-is-written",
@@ -72,7 +74,8 @@ export const driver: ReadonlyArray<Mutant> = [
     file: file("proposals"),
     find: "if (range === undefined || range.from > index) return\n",
     replace: "if (range === undefined) return\n",
-    removes: "answers a proposal with the reply of its own entry"
+    removes: "answers a proposal with the reply of its own entry",
+    survives: "equivalent: an index before the batch has no place in it, so nobody is answered, and the batch stays"
   },
   {
     name: "read-before-it-is-applied",

@@ -87,7 +87,9 @@ export const snapshots: ReadonlyArray<Mutant> = [
     file: file("Compaction"),
     find: "const boundary = index > state.snapshot.index ? Log.boundaryAt(state.log, index) : undefined",
     replace: "const boundary = Log.boundaryAt(state.log, index)",
-    removes: "drops its own snapshot when a leader's has overtaken it"
+    removes: "drops its own snapshot when a leader's has overtaken it",
+    survives:
+      "equivalent: a node that installs a snapshot forgets the one that it was taking, so that one is no longer awaited"
   },
   {
     name: "log-is-cut-under-a-follower",
