@@ -12,6 +12,7 @@ import * as Raft from "effect-raft/Raft"
 import * as RaftConfig from "effect-raft/RaftConfig"
 import * as StateMachine from "effect-raft/StateMachine"
 import { Storage } from "effect-raft/Storage"
+import { Transport } from "effect-raft/Transport"
 import { TestClock } from "effect/testing"
 
 export interface Node {
@@ -29,6 +30,14 @@ export interface Options {
   readonly config?: Partial<RaftConfig.Options>
   /** What stands between a node and its disk. */
   readonly storage?: (id: string, storage: Storage["Service"]) => Storage["Service"]
+  /** What stands between a node and the network; `disk` is the node's own. */
+  readonly transport?: (
+    id: string,
+    disk: MemoryStorage.MemoryDisk,
+    transport: Transport["Service"]
+  ) => Transport["Service"]
+  /** What stands between a node and its state machine. */
+  readonly machine?: (id: string, machine: StateMachine.StateMachine["Service"]) => StateMachine.StateMachine["Service"]
   /** What applying a command does besides noting it. */
   readonly onApply?: (id: string, command: string) => void
   /** Runs before a snapshot is written down. */
@@ -119,13 +128,14 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     const scope = yield* Scope.fork(outer)
     const applied: Array<string> = []
     const wrap = options.storage ?? ((_, storage) => storage)
+    const slowed = options.machine ?? ((_, machine) => machine)
+    const between = options.transport ?? ((_, __, transport) => transport)
     const named = founders ?? (ids.includes(id) ? members : undefined)
     const bootstrap = named === undefined ? undefined : { members: named }
     const layer = Raft.layer({ id, bootstrap, attributes: { name: `node ${id}` } }).pipe(
-      Layer.provide(Layer.succeed(StateMachine.StateMachine, machine(id, applied, options))),
+      Layer.provide(Layer.succeed(StateMachine.StateMachine, slowed(id, machine(id, applied, options)))),
       Layer.provide(Layer.effect(Storage, Effect.map(MemoryStorage.make(disk), (storage) => wrap(id, storage)))),
-      Layer.provide(MemoryNetwork.layerTransport),
-      Layer.provide(Layer.succeed(MemoryNetwork.MemoryNetwork, network)),
+      Layer.provide(Layer.succeed(Transport, between(id, disk, Transport.of({ join: network.join })))),
       Layer.provide(RaftConfig.layer(options.config ?? {}))
     )
     const raft = Context.get(yield* Layer.buildWithScope(layer, scope), Raft.Raft)

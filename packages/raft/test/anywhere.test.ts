@@ -26,6 +26,27 @@ describe("a read on a node that does not lead", () => {
       }
     })))
 
+  it.effect("waits until what it must see is on this node's disk, and applied", () =>
+    seeded(Effect.gen(function*() {
+      const slow = new Set<string>()
+      const nodes = yield* TestNodes.make({
+        storage: (id, storage) => ({
+          ...storage,
+          write: (writes) =>
+            Effect.andThen(Effect.suspend(() => Effect.sleep(slow.has(id) ? 300 : 0)), storage.write(writes))
+        })
+      })
+      const leader = yield* nodes.awaitLeader
+      const node = follower(nodes, leader)
+      slow.add(node.id)
+      assert.deepStrictEqual(yield* result(leader.raft.propose(bytes("a"))), Exit.succeed(1))
+
+      const read = yield* elapse(node.raft.read("count"), 1000)
+
+      assert.deepStrictEqual(read, Exit.succeed(1))
+      slow.clear()
+    })))
+
   it.effect("is asked again of the next leader when the first one dies", () =>
     seeded(Effect.gen(function*() {
       const nodes = yield* TestNodes.make()

@@ -10,9 +10,12 @@ const options = (seed: number) => ({ seed, maxSteps: 5_000_000 })
 
 const run = (seed: number) => Simulation.run(SimulatedCluster.scenario, options(seed))
 
-/** The first so many seeds, by twenties. */
+/** The first seed; those after it follow. See the guide on testing. */
+const first = Number(process.env["SEED"] ?? 1)
+
+/** So many seeds, by twenties. */
 const groups = (count: number): ReadonlyArray<ReadonlyArray<number>> =>
-  Array.from({ length: count / 20 }, (_, group) => Array.from({ length: 20 }, (_, place) => group * 20 + place + 1))
+  Array.from({ length: count / 20 }, (_, group) => Array.from({ length: 20 }, (_, place) => first + group * 20 + place))
 
 /** What a failing seed shows: enough to find it again, and how it ended. */
 const report = (seed: number, found: ReturnType<typeof run>): string =>
@@ -56,6 +59,8 @@ describe("nodes that come and go while the leader changes and is killed", () => 
       holdsUp(seed, found)
       if (found.ending._tag === "Done" && Exit.isSuccess(found.ending.exit)) done.push(...found.ending.exit.value.done)
     }
+    // What the seeds of every day reach is known; others may be less lucky.
+    if (process.env["SEED"] !== undefined) return
     for (const kind of ["AddVoter", "AddLearner", "Promote", "Demote", "Remove", "Replace", "Transfer"]) {
       assert.isAtLeast(done.filter((each) => each === kind).length, 1, kind)
     }

@@ -39,10 +39,11 @@ describe("a disk that fails once", () => {
       ["is full", { code: "ENOSPC", isPartly: true }]
     ] as const
   ) {
-    it.effect(`because it ${what}, wherever that is, keeps all that was acknowledged, and can be opened again`, () =>
+    it.effect(`because it ${what}, wherever that is, keeps all that was acknowledged, and can be opened again`, ({ task }) =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
         const { calls } = (yield* recorded(directory)).disk
+        task.meta.counts = { "failed calls": calls.length, "crash states": 2 * calls.length }
         const survived: Array<Call["_tag"]> = []
         for (const [place, call] of calls.entries()) {
           const disk = faulty(place, fault)

@@ -12,7 +12,7 @@
  *   change n1 add-voter|add-learner|promote|demote|remove n4 [expected=3] · change n1 replace n1,n4 [learners=n5]
  *   transfer n1 to n3 [within 1000] · abort n1
  *   plan n1 n2 · force n1               what is to be done when no others are left, and doing it
- *   disk n1 slow|fast · persist n1 [2] · crash n1 [keeping 1] · restart n1 · wipe n1
+ *   disk n1 slow|fast · stall n1 on|off · persist n1 [2] · crash n1 [keeping 1] · restart n1 · wipe n1
  *   apply n1 slow|fast · applied n1 4
  *   snapshot n1 · snapshots n1 slow|fast|otherwise · taken n1
  *   cut n1→n2 · isolate n1 · block n1→n2 · heal
@@ -318,6 +318,11 @@ export const commands: Readonly<Record<string, Command>> = {
     node.isDiskSlow = isSlow
     // What the completion made the node write is quick already.
     if (!isSlow) EngineCluster.persist(stage.cluster, node, node.state.durability.issued)
+  },
+  stall: (stage, { words: [id, how] }) => {
+    if (how !== "on" && how !== "off") throw new Error(`"${how}" is not how a disk stalls`)
+    const node = liveNode(stage, id)
+    EngineCluster.take(stage.cluster, node, [{ _tag: "DiskStalled", now: stage.cluster.now, isStalled: how === "on" }])
   },
   persist: (stage, { words: [id, write] }) => {
     const writer = liveNode(stage, id)

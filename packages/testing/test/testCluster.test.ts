@@ -63,7 +63,10 @@ const perform = (
 
 const subject = { service: Registers, layer: Registers.layer, model: Models.keyValue(""), action, perform }
 
-const seeds = (count: number) => Array.from({ length: count }, (_, place) => place + 1)
+/** The first seed; those after it follow. See the guide on testing. */
+const first = Number(process.env["SEED"] ?? 1)
+
+const seeds = (count: number) => Array.from({ length: count }, (_, place) => first + place)
 
 const runOf = (seed: number, options: Partial<TestCluster.Options> = {}) => {
   written = 0
@@ -76,10 +79,11 @@ describe("a service on a cluster that is broken on purpose", () => {
     for (const seed of seeds(20)) {
       const report = runOf(seed, { nodes: 3 + (seed % 2) * 2 })
       assert.strictEqual(report.verdict, "good", `seed ${seed}: ${report.why}\n${report.trace.slice(-30).join("\n")}`)
-      assert.isAbove(report.operations.length, 50)
+      assert.isAbove(report.operations.length, 50, `seed ${seed}`)
       for (const kind of Object.keys(report.faults)) kinds.add(kind)
     }
-    assert.strictEqual(kinds.size, 12, [...kinds].join())
+    // What the seeds of every day reach is known; others may be less lucky.
+    if (process.env["SEED"] === undefined) assert.strictEqual(kinds.size, 12, [...kinds].join())
   }, 120_000)
 
   it("does the same again, to the last byte, when the seed is the same", () => {
