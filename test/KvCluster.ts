@@ -38,13 +38,31 @@ const Explanation = Schema.fromJsonString(Schema.Struct({
 interface Place {
   readonly id: string
   readonly http: string
+  /** Where others find it. */
   readonly raft: string
+  /** Where it listens. */
+  readonly listen: string
 }
 
-const request = (url: string, init: RequestInit = {}) =>
+interface Options {
+  /** Nodes listen elsewhere than where they are found, so that a test can stand between. */
+  readonly isApart?: boolean
+  /** How long to wait for an answer, in milliseconds. */
+  readonly patience?: number
+}
+
+/** How a node is started when it is not just started. */
+interface Launch {
+  /** Arguments of Node itself. */
+  readonly node?: ReadonlyArray<string>
+  /** What a shell does before it becomes the node. */
+  readonly shell?: string
+}
+
+const request = (url: string, init: RequestInit = {}, patience = 7000) =>
   Effect.tryPromise({
     try: async (signal) => {
-      const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(7000)]) })
+      const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]) })
       return { status: response.status, body: await response.text() }
     },
     catch: (cause) => new NoAnswer({ detail: String(cause) })
@@ -71,28 +89,39 @@ export class KvCluster {
   private readonly children = new Map<string, ChildProcess>()
   /** What the nodes wrote to stderr, for whoever has to find out why. */
   readonly complaints: Array<string> = []
+  private readonly patience: number | undefined
 
-  private constructor(directory: string, places: ReadonlyArray<Place>, founders: ReadonlyArray<string>) {
+  private constructor(
+    directory: string,
+    places: ReadonlyArray<Place>,
+    founders: ReadonlyArray<string>,
+    patience: number | undefined
+  ) {
     this.directory = directory
     this.places = places
     this.founders = founders
+    this.patience = patience
   }
 
   /**
    * A cluster in a directory of its own; both are gone when the scope closes. Nodes that are no founders join it, and wait
    * to be added.
    */
-  static readonly of = (ids: ReadonlyArray<string>, founders: ReadonlyArray<string>) =>
+  static readonly of = (
+    ids: ReadonlyArray<string>,
+    founders: ReadonlyArray<string>,
+    { isApart = false, patience }: Options = {}
+  ) =>
     Effect.acquireRelease(
       Effect.gen(function*() {
         const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "kv-")))
-        const ports = yield* freePorts(2 * ids.length)
-        const places = ids.map((id, place) => ({
-          id,
-          http: `127.0.0.1:${ports[place] ?? 0}`,
-          raft: `127.0.0.1:${ports[place + ids.length] ?? 0}`
-        }))
-        return new KvCluster(directory, places, founders)
+        const ports = yield* freePorts(3 * ids.length)
+        const addressOf = (place: number) => `127.0.0.1:${ports[place] ?? 0}`
+        const places = ids.map((id, place) => {
+          const raft = addressOf(place + ids.length)
+          return { id, http: addressOf(place), raft, listen: isApart ? addressOf(place + 2 * ids.length) : raft }
+        })
+        return new KvCluster(directory, places, founders, patience)
       }),
       (cluster) =>
         Effect.promise(async () => {
@@ -104,29 +133,60 @@ export class KvCluster {
   /** Three nodes that found it together. */
   static readonly make = KvCluster.of(["n1", "n2", "n3"], ["n1", "n2", "n3"])
 
+  /** The same, otherwise. */
+  static readonly three = (options: Options) => KvCluster.of(["n1", "n2", "n3"], ["n1", "n2", "n3"], options)
+
   /** Those whose process runs, as far as nobody stopped them. */
   get running(): ReadonlyArray<Place> {
     return this.places.filter(({ id }) => this.children.has(id))
   }
 
   /** Starts a node on its directory, whatever is there. */
-  start(id: string): Effect.Effect<void> {
+  start(id: string, { node = [], shell }: Launch = {}): Effect.Effect<void> {
     return Effect.sync(() => {
       const place = this.placeOf(id)
       const isFounder = this.founders.includes(id)
       const known = this.places.filter((each) => each.id === id || (isFounder && this.founders.includes(each.id)))
       const members = known.map((each) => `${each.id}=${each.raft}`).join(",")
-      const data = join(this.directory, id)
       const joining = isFounder ? [] : ["--join"]
-      const flags = ["serve", ...joining, "--id", id, "--data", data, "--http", place.http, "--cluster", members]
-      const child = spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "ignore", "pipe"] })
+      const own = ["--id", id, "--data", this.dataOf(id), "--http", place.http, "--listen", place.listen]
+      const command = [process.execPath, ...node, main, "serve", ...joining, ...own, "--cluster", members]
+      const [program = "", ...rest] = shell === undefined
+        ? command
+        : ["sh", "-c", `${shell}; exec "$@"`, "sh", ...command]
+      const child = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"] })
       child.stderr.setEncoding("utf8").on("data", (text: string) => void this.complaints.push(`${id}: ${text}`))
       this.children.set(id, child)
     })
   }
 
-  startAll(): Effect.Effect<void> {
-    return Effect.forEach(this.places, ({ id }) => this.start(id), { discard: true })
+  startAll(launch?: Launch): Effect.Effect<void> {
+    return Effect.forEach(this.places, ({ id }) => this.start(id, launch), { discard: true })
+  }
+
+  /** Sends a signal that does not end the process. */
+  send(id: string, signal: "SIGSTOP" | "SIGCONT" | "SIGUSR2"): Effect.Effect<void> {
+    return Effect.sync(() => void this.children.get(id)?.kill(signal))
+  }
+
+  /** Waits until the process has ended by itself: its exit code, or null if a signal ended it. */
+  ended(id: string): Effect.Effect<number | null> {
+    return Effect.callback((resume) => {
+      const child = this.children.get(id)
+      if (child === undefined) throw new Error(`${id} was not started`)
+      const leave = () => {
+        this.children.delete(id)
+        resume(Effect.succeed(child.exitCode))
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return leave()
+      // By then, what it wrote has been read.
+      child.once("close", leave)
+    })
+  }
+
+  /** The directory of a node. */
+  dataOf(id: string): string {
+    return join(this.directory, id)
   }
 
   /** Sends a signal and waits until the process is gone. */
@@ -136,7 +196,7 @@ export class KvCluster {
 
   /** What a node says of itself. */
   status(id: string): Effect.Effect<typeof Status.Type, NoAnswer> {
-    return request(`http://${this.placeOf(id).http}/status`).pipe(
+    return request(`http://${this.placeOf(id).http}/status`, {}, this.patience).pipe(
       Effect.flatMap(({ body }) =>
         Effect.mapError(
           Schema.decodeUnknownEffect(Schema.fromJsonString(Status))(body),
@@ -182,7 +242,7 @@ export class KvCluster {
 
   /** One request to one node. */
   ask(http: string, path: string, init?: RequestInit) {
-    return Effect.flatMap(request(`http://${http}${path}`, init), outcome)
+    return Effect.flatMap(request(`http://${http}${path}`, init, this.patience), outcome)
   }
 
   placeOf(id: string): Place {
@@ -194,7 +254,7 @@ export class KvCluster {
   private async signal(id: string, signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
     const child = this.children.get(id)
     this.children.delete(id)
-    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
     return await new Promise((resolve) => {
       child.once("exit", (code) => resolve(code))
       child.kill(signal)

@@ -14,6 +14,8 @@ export interface Serve {
   /** Those who found the cluster; undefined for a node that waits to be added. */
   readonly founders: ReadonlyArray<Member> | undefined
   /** Where the other nodes find this one. */
+  readonly address: string
+  /** Where it listens for them: the same, unless there is something between. */
   readonly listen: string
   readonly http: Address.Address
   /** Where the files are; undefined keeps everything in memory. */
@@ -39,7 +41,7 @@ One node:
 
   main.ts serve --id n1 --data DIR --http 127.0.0.1:8101 \\
     --cluster n1=127.0.0.1:7101,n2=127.0.0.1:7102,n3=127.0.0.1:7103 \\
-    [--name kv] [--storage file|memory]
+    [--name kv] [--storage file|memory] [--listen 0.0.0.0:7101]
 
 One more node, which waits to be added (POST /admin/members):
 
@@ -51,7 +53,7 @@ type Parsed<A> = Result.Result<A, string>
 type Values = ReadonlyMap<string, string>
 
 const known = {
-  serve: ["--id", "--data", "--http", "--cluster", "--storage", "--name", "--join"],
+  serve: ["--id", "--data", "--http", "--cluster", "--storage", "--name", "--listen", "--join"],
   start: ["--data", "--raft-port", "--http-port"]
 } as const
 
@@ -100,6 +102,8 @@ const serve = (values: Values): Parsed<Serve> =>
     const id = yield* required(values, "--id")
     const members = yield* membersOf(yield* required(values, "--cluster"))
     const http = yield* addressOf("--http", yield* required(values, "--http"))
+    const listen = values.get("--listen")
+    if (listen !== undefined) yield* addressOf("--listen", listen)
     const self = members.find((member) => member.id === id)
     if (self === undefined) return yield* Result.fail(`--id ${id} is not in --cluster`)
     const joins = values.has("--join")
@@ -113,7 +117,9 @@ const serve = (values: Values): Parsed<Serve> =>
       return yield* Result.fail(`--storage is file or memory, not ${storage}`)
     }
     const directory = storage === "memory" ? undefined : yield* required(values, "--data")
-    return { _tag: "Serve", id, cluster, founders: joins ? undefined : members, listen: self.address, http, directory }
+    const founders = joins ? undefined : members
+    const { address } = self
+    return { _tag: "Serve", id, cluster, founders, address, listen: listen ?? address, http, directory }
   })
 
 const addressOf = (flag: string, text: string): Parsed<Address.Address> =>

@@ -22,9 +22,9 @@ export const serve = Effect.fnUntraced(
     return yield* Effect.flip(node.stopped)
   },
   (node, flags) => {
-    const { cluster, directory, founders, id, listen } = flags
+    const { address, cluster, directory, founders, id, listen } = flags
     const disk = directory === undefined ? MemoryStorage.layer : FileStorage.layer({ directory })
-    const claim = { id, cluster, address: listen, founders }
+    const claim = { id, cluster, address, founders }
     const guarded = Effect.map(Storage, (storage) => Ownership.guard(storage, directory ?? "memory", claim))
     const storage = Layer.provide(Layer.effect(Storage, guarded), disk)
     return node.pipe(Effect.provide([storage, Layer.orDie(TcpTransport.layer({ listen }))]))

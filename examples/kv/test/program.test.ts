@@ -35,6 +35,7 @@ describe("the command line", () => {
       id: "n1",
       cluster: "kv",
       founders: members,
+      address: "127.0.0.1:7101",
       listen: "127.0.0.1:7101",
       http,
       directory: "DIR"
@@ -47,6 +48,10 @@ describe("the command line", () => {
       directory: undefined
     })
     assert.deepStrictEqual(Object(Flags.parse(serve({ "--name": "shop" }))).success, { ...expected, cluster: "shop" })
+    assert.deepStrictEqual(Object(Flags.parse(serve({ "--listen": "0.0.0.0:1" }))).success, {
+      ...expected,
+      listen: "0.0.0.0:1"
+    })
     assert.deepStrictEqual(
       Object(Flags.parse([...serve({ "--cluster": "n1=127.0.0.1:7101" }), "--join"])).success,
       { ...expected, founders: undefined }
@@ -73,6 +78,7 @@ describe("the command line", () => {
     [serve({ "--id": "n4" }), "--id n4 is not in --cluster"],
     [serve({ "--http": "8101" }), "--http 8101 is not host:port"],
     [serve({ "--http": "127.0.0.1:99999" }), "--http 127.0.0.1:99999 is not host:port"],
+    [serve({ "--listen": "7101" }), "--listen 7101 is not host:port"],
     [serve({ "--storage": "paper" }), "--storage is file or memory, not paper"],
     [serve({ "--cluster": "n1" }), `"n1" is not a part of it`],
     [serve({ "--cluster": `${three},` }), `"" is not a part of it`],

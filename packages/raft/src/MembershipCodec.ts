@@ -30,12 +30,19 @@ const Payload = Schema.fromJsonString(Schema.Struct({
   promoting: Ids
 }))
 
-/** Whether the parts name the same nodes: who votes is there, and nobody is there twice. */
-const isSound = ({ departing, members, outgoing, promoting, voters }: Membership): boolean => {
+/**
+ * Whether the parts name the same nodes: who votes is there, and nobody is there twice. Unless nothing is known of
+ * anyone, somebody votes.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSound = ({ departing, members, outgoing, promoting, voters }: Membership): boolean => {
   const isOnce = (ids: ReadonlyArray<string>) => new Set(ids).size === ids.length
   const present = members.map((member) => member.id)
   const reachable = [...present, ...departing.map((member) => member.id)]
-  return isOnce(reachable) && isOnce(voters) && isOnce(outgoing) && isOnce(promoting)
+  return (voters.length > 0 || reachable.length === 0) && isOnce(reachable) && isOnce(voters) && isOnce(outgoing) &&
+    isOnce(promoting)
     && voters.every((id) => present.includes(id)) && promoting.every((id) => present.includes(id))
     && outgoing.every((id) => reachable.includes(id))
 }

@@ -14,13 +14,14 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { crc32 } from "./Checksum.ts"
-import { isSameSnapshot, type Snapshot } from "./engine/Log.ts"
+import { isSameSnapshot, lastTerm, type Snapshot, truncateAfter as truncated } from "./engine/Log.ts"
 import type { Index } from "./engine/LogPosition.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
 import * as Recovery from "./Recovery.ts"
 import {
   Corrupt,
+  type Damaged,
   Failed,
   Foreign,
   type Identity,
@@ -47,6 +48,8 @@ export interface MemoryDisk {
   slabs: Array<Entries.Entries>
   /** The bytes of the snapshot that counts, in order. */
   snapshot: ReadonlyArray<Uint8Array>
+  /** How far the node had come, if a part of its log was lost and is not repaired. */
+  damaged: Damaged | undefined
   /** Whether a storage has it open. */
   isOpen: boolean
 }
@@ -62,6 +65,7 @@ export const makeDisk = (): MemoryDisk => ({
   recovered: Recovery.fresh,
   slabs: [],
   snapshot: [],
+  damaged: undefined,
   isOpen: false
 })
 
@@ -74,6 +78,24 @@ export const makeDisk = (): MemoryDisk => ({
  */
 export const letGo = (disk: MemoryDisk): void => {
   disk.isOpen = false
+}
+
+/**
+ * Damages the log from the entry `from` on, as a disk does that rots: what comes before is found, and how far the log had
+ * gone. Only while no storage has the disk open, and for an entry of the log. Damaged again, it tells the same or more.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const damage = (disk: MemoryDisk, from: Index): void => {
+  const { hardState, log } = disk.recovered
+  if (disk.isOpen) throw new Error("a storage has the disk open")
+  if (from <= log.boundary.index || from > log.last) throw new Error(`entry ${from} is not there`)
+  const found = new Corrupt({ path, offset: 0, detail: `the entries from ${from} on were damaged` })
+  const reach = { last: log.last, lastTerm: lastTerm(log), term: hardState.term }
+  disk.damaged = { ...Recovery.farther(disk.damaged, reach), found }
+  truncateAfter(disk.slabs, from - 1)
+  disk.recovered = { ...disk.recovered, log: truncated(log, from - 1) }
 }
 
 /**
@@ -110,7 +132,11 @@ export const make = (
         Effect.andThen(latency, whileOpen(handle, "write", () => carryOut(handle, write)))
       return Storage.of({
         open: (identity) => Effect.suspend(() => open(handle, identity)),
-        write: (writes) => Effect.forEach(writes, change, { discard: true }),
+        write: (writes) =>
+          Effect.suspend(() => {
+            claim(handle, writes)
+            return Effect.forEach(writes, change, { discard: true })
+          }),
         read: (from, to, maxBytes) => whileOpen(handle, "read", () => read(disk, from, to, maxBytes)),
         takeSnapshot: (index, bytes) =>
           Effect.flatMap(Stream.runCollect(bytes), (pieces) =>
@@ -128,11 +154,18 @@ export const make = (
     }
   )
 
+interface Taken {
+  readonly index: Index
+  readonly pieces: ReadonlyArray<Uint8Array>
+}
+
 /** One storage's hold on a disk, and the snapshots that do not count yet: they are gone with it. */
 interface Handle {
   readonly disk: MemoryDisk
   isOpen: boolean
-  taken: { readonly index: Index; readonly pieces: ReadonlyArray<Uint8Array> } | undefined
+  taken: Taken | undefined
+  /** One that was taken, and of which a write under way says that it counts: no other takes its place. */
+  claimed: Taken | undefined
   receiving: { readonly snapshot: Snapshot; readonly pieces: Array<Uint8Array> } | undefined
 }
 
@@ -140,6 +173,7 @@ const handleOn = (disk: MemoryDisk): Handle => ({
   disk,
   isOpen: false,
   taken: undefined,
+  claimed: undefined,
   receiving: undefined
 })
 
@@ -163,7 +197,9 @@ const open = (handle: Handle, identity: Identity) => {
   disk.identity = owner
   disk.isOpen = true
   handle.isOpen = true
-  return Effect.succeed({ ...disk.recovered, incarnation: owner.incarnation })
+  const { damaged, recovered } = disk
+  const found = damaged === undefined ? recovered : { ...Recovery.damaged(recovered, damaged), damaged }
+  return Effect.succeed({ ...found, incarnation: owner.incarnation })
 }
 
 const describe = ({ cluster, node }: Identity) => `node ${node} of cluster ${cluster}`
@@ -188,6 +224,7 @@ const carryOut = (handle: Handle, write: StorageWrite): Effect.Effect<void, Stor
     if (write.truncateAfter !== undefined) truncateAfter(disk.slabs, write.truncateAfter)
     if (write.entries !== undefined && write.entries.ends.length > 0) disk.slabs.push(write.entries)
     disk.recovered = Recovery.after(disk.recovered, write)
+    if (write.isRepaired === true) disk.damaged = undefined
     if (write.boundary !== undefined) {
       const { index } = write.boundary
       disk.slabs = disk.slabs.filter((slab) => Entries.last(slab) > index)
@@ -204,15 +241,23 @@ const receive = (handle: Handle, { bytes, offset, snapshot }: SnapshotChunk): vo
   receiving.pieces.push(bytes)
 }
 
+const claim = (handle: Handle, writes: ReadonlyArray<StorageWrite>): void => {
+  const { taken } = handle
+  handle.claimed = writes.some(({ snapshot }) => snapshot !== undefined && snapshot.index === taken?.index)
+    ? taken
+    : undefined
+}
+
 /** Lets what was taken or received count, if it is that snapshot to the last byte. */
 const adopt = (handle: Handle, snapshot: Snapshot): boolean => {
-  const { receiving, taken } = handle
+  const { claimed, receiving, taken } = handle
   const isIt = (pieces: ReadonlyArray<Uint8Array>) => {
     const { checksum, size } = takenOf(pieces)
     return size === snapshot.size && checksum === snapshot.checksum
   }
   if (isIt([])) handle.disk.snapshot = []
   else if (taken?.index === snapshot.index && isIt(taken.pieces)) handle.disk.snapshot = taken.pieces
+  else if (claimed?.index === snapshot.index && isIt(claimed.pieces)) handle.disk.snapshot = claimed.pieces
   else if (receiving !== undefined && isSameSnapshot(receiving.snapshot, snapshot) && isIt(receiving.pieces)) {
     handle.disk.snapshot = receiving.pieces
     handle.receiving = undefined

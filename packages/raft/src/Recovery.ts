@@ -12,7 +12,8 @@
 import * as Log from "./engine/Log.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
-import type { StorageWrite } from "./Storage.ts"
+import * as MembershipCodec from "./MembershipCodec.ts"
+import type { Damaged, StorageWrite } from "./Storage.ts"
 
 /**
  * What is found on a new storage: term 0, no vote, an empty log.
@@ -21,6 +22,8 @@ import type { StorageWrite } from "./Storage.ts"
  * @since 0.1.0
  */
 export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, log: Log.empty() }
+
+type Reach = Omit<Damaged, "found">
 
 /**
  * Why `write` cannot follow what is there, or undefined if it can. On the way to a disk such a write is a mistake in
@@ -31,19 +34,28 @@ export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, l
  */
 export const misfit = (recovered: Recovered, write: StorageWrite): string | undefined => {
   const { log } = recovered
-  const { boundary, entries, truncateAfter } = write
+  const { boundary, entries, snapshot, truncateAfter } = write
   if (truncateAfter !== undefined && (truncateAfter < log.boundary.index || truncateAfter > log.last)) {
     return `nothing to truncate after ${truncateAfter}: the log goes from ${log.boundary.index + 1} to ${log.last}`
   }
+  if (write.isRepaired === true && write.hardState === undefined) return "it is repaired, and has no term and vote"
   const kept = truncateAfter === undefined ? log : Log.truncateAfter(log, truncateAfter)
   if (entries !== undefined) {
     if (!Entries.isWellFormed(entries)) return `the entries from ${entries.first} on contradict themselves`
-    if (Entries.memberships(entries) === undefined) {
+    const memberships = Entries.memberships(entries)
+    if (memberships === undefined) {
       return `an entry from ${entries.first} on says that it is a membership, and is none`
     }
+    const odd = memberships.find(({ membership }) => membership.voters.length === 0)
+    if (odd !== undefined) return `by the membership at ${odd.index} nobody votes`
     if (entries.first !== kept.last + 1) return `entries begin at ${entries.first}, but the log ends at ${kept.last}`
     const term = entries.runs[0]?.term
     if (term !== undefined && term < Log.lastTerm(kept)) return `term ${term} follows term ${Log.lastTerm(kept)}`
+  }
+  for (const place of [boundary, snapshot]) {
+    if (place !== undefined && !MembershipCodec.isSound(place.membership)) {
+      return `the membership of ${place.index} contradicts itself`
+    }
   }
   const grown = extended(kept, entries)
   return (boundary && boundaryMisfit(grown, boundary)) ?? snapshotMisfit(recovered, grown, write)
@@ -68,6 +80,31 @@ const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | u
   if (present === "beyond" || present === term) return undefined
   return `the log cannot begin at ${index} in term ${term}: its entry there has term ${present}`
 }
+
+/**
+ * How far a node had come that has lost parts of its log twice.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const farther = (before: Reach | undefined, now: Reach): Reach => {
+  if (before === undefined) return now
+  const isFarther = now.lastTerm > before.lastTerm || (now.lastTerm === before.lastTerm && now.last > before.last)
+  const { last, lastTerm } = isFarther ? now : before
+  return { last, lastTerm, term: Math.max(before.term, now.term) }
+}
+
+/**
+ * What a node goes on from that has lost what came after `sound`: it is in a term in which it has not voted. A vote in
+ * `term` may be lost, and what it had acknowledged to the leader of that term it does not have any more.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const damaged = (sound: Recovered, { term }: { readonly term: number }): Recovered => ({
+  ...sound,
+  hardState: sound.hardState.term > term ? sound.hardState : { term: term + 1, votedFor: undefined }
+})
 
 /**
  * What is there once `write`, which must fit, is carried out.

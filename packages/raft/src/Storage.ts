@@ -11,13 +11,13 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Boundary, Snapshot } from "./engine/Log.ts"
-import type { Index, NodeId } from "./engine/LogPosition.ts"
+import type { Index, NodeId, Term } from "./engine/LogPosition.ts"
 import type { HardState, Recovered } from "./engine/State.ts"
 import type { Entries } from "./Entries.ts"
 
 /**
- * What is stored contradicts itself where no crash can have torn it. Nothing is repaired by guessing: to
- * cut the log there could take away what is committed.
+ * What is stored contradicts itself where no crash can have torn it, and how much is lost nobody can tell. Nothing is
+ * repaired by guessing: to cut the log there could take away what is committed.
  *
  * @category errors
  * @since 0.1.0
@@ -129,8 +129,29 @@ export interface Identity {
  * @since 0.1.0
  */
 export interface Loaded extends Recovered {
+  /**
+   * Some of what was durable is lost: `log` ends before it, and is sound. Every `open` says so until a write is
+   * `repaired`; nothing is changed on the disk before the first write.
+   */
+  readonly damaged?: Damaged | undefined
   /** The incarnation under which this storage was first opened. */
   readonly incarnation: number
+}
+
+/**
+ * How far a node had come whose storage has lost a part of its log. Others may count on what it had acknowledged up to
+ * there, and on a vote in `term` that it does not remember. `hardState` of what was loaded is in a later term.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Damaged {
+  /** The last entry that was durable. */
+  readonly last: Index
+  readonly lastTerm: Term
+  readonly term: Term
+  /** What is wrong, and where. */
+  readonly found: Corrupt
 }
 
 /**
@@ -155,6 +176,11 @@ export interface StorageWrite {
    * chunks. One of size 0 needs neither.
    */
   readonly snapshot?: Snapshot | undefined
+  /**
+   * What damage took is there again, or counts for nothing any more: the next `open` does not speak of it. `hardState`
+   * must be in the write too: from now on it may vote.
+   */
+  readonly isRepaired?: boolean | undefined
 }
 
 /**
@@ -214,7 +240,8 @@ export class Storage extends Context.Service<Storage, {
   /**
    * Keeps the bytes as a snapshot of everything up to `index`, durable before it succeeds; never all of them in memory
    * at once, unless the stream brings them so. It counts once a write says so; until then, another that is taken takes
-   * its place, as does one that comes to count and stands for as much, and a node that dies has lost it. May be called
+   * its place, unless a write that says so is under way, as does one that comes to count and stands for as much, and a
+   * node that dies has lost it. Closing the storage gives up one that is being taken. May be called
    * while a write is under way, and the other way round, never while another call is. An interrupted or failed stream
    * leaves nothing.
    */

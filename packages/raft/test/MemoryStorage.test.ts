@@ -13,6 +13,17 @@ StorageTest.suite(
   Effect.sync(() => MemoryStorage.layerDisk(MemoryStorage.makeDisk(), { latency: Effect.yieldNow }))
 )
 
+StorageTest.damageSuite(
+  "MemoryStorage",
+  Effect.sync(() => {
+    const disk = MemoryStorage.makeDisk()
+    return {
+      layer: MemoryStorage.layerDisk(disk),
+      damage: (index: number) => Effect.sync(() => MemoryStorage.damage(disk, index))
+    }
+  })
+)
+
 const identity = { cluster: "test", node: "n1", incarnation: 1 }
 
 const entry = (index: number) => ({

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Option } from "effect"
 import { LastResort } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
+import * as MemoryStorage from "effect-raft/MemoryStorage"
 import { TestClock } from "effect/testing"
 import * as TestNodes from "./TestNodes.ts"
 
@@ -19,6 +20,24 @@ const propose = Effect.fnUntraced(function*(nodes: Nodes, word: string) {
 })
 
 const lives = (node: TestNodes.Node) => Effect.map(node.raft.status, ({ stopped }) => stopped === undefined)
+
+describe("a node whose log is damaged", () => {
+  it.effect("does not start, says what is wrong, and leaves the disk as it is", () =>
+    seeded(Effect.gen(function*() {
+      const nodes = yield* TestNodes.make()
+      const leader = yield* propose(nodes, "a")
+      yield* TestClock.adjust(1000)
+      const { disk, id } = others(nodes, leader)[0] ?? assert.fail("there is nobody else")
+      yield* nodes.stop(id)
+      MemoryStorage.damage(disk, disk.recovered.log.last)
+      const before = { ...disk }
+
+      const error = yield* Effect.flip(nodes.start(id))
+
+      assert.isTrue(error._tag === "StorageError" && error.reason._tag === "Corrupt", `${error}`)
+      assert.deepStrictEqual({ ...disk, isOpen: false }, before)
+    })))
+})
 
 describe("a node whose disk was emptied", () => {
   it.effect("is not heard under its old name, and stops itself when a leader tells it so", () =>

@@ -3,7 +3,8 @@
  * a batch of writes is one system call and one data sync, off the event loop.
  *
  * The directory belongs to one node for good, and to one process at a time. What a crash tore at the end of the file is
- * cut off when it is opened; any other damage is refused, and nothing is changed. After a failed write the storage
+ * cut off when it is opened. A record that fails its checksum before that is reported as `damaged`: what comes before it is
+ * sound, and the first write cuts it off with all that follows. Any other damage is refused before anything is changed. After a failed write the storage
  * refuses everything: a sync that failed once may lie the next time.
  *
  * Payloads stay on the disk; in memory is a row of numbers per record. The log is a row of files; the oldest go when a
@@ -13,12 +14,13 @@
  */
 import { Storage, type StorageError } from "effect-raft/Storage"
 import * as Config from "effect/Config"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { resolve } from "node:path"
-import * as DirectoryLock from "./internal/DirectoryLock.ts"
+import { DirectoryLock } from "./internal/DirectoryLock.ts"
 import { Disk, failed, makeDirectory } from "./internal/Disk.ts"
 import * as Session from "./internal/Session.ts"
 
@@ -44,6 +46,11 @@ export interface Options {
    * snapshot whole files go, so about this much more is on the disk than must be. 64 MiB by default, from 4 KiB to 1 GiB.
    */
   readonly segmentBytes?: number | undefined
+  /**
+   * How much of a snapshot is written before it is synced, in bytes. A large one that is synced only at its end makes
+   * every write of the log wait meanwhile. 16 MiB by default, from 4 KiB to 1 GiB.
+   */
+  readonly syncBytes?: number | undefined
 }
 
 /**
@@ -53,7 +60,8 @@ export interface Options {
 export const defaults = {
   maxRecordBytes: 256 * 1024 * 1024,
   scanBytes: 1024 * 1024,
-  segmentBytes: 64 * 1024 * 1024
+  segmentBytes: 64 * 1024 * 1024,
+  syncBytes: 16 * 1024 * 1024
 } as const
 
 const smallest = 4096
@@ -65,9 +73,10 @@ const check = (options: Options): Effect.Effect<Session.Options, StorageError> =
   const limits = {
     maxRecordBytes: options.maxRecordBytes ?? defaults.maxRecordBytes,
     scanBytes: options.scanBytes ?? defaults.scanBytes,
-    segmentBytes: options.segmentBytes ?? defaults.segmentBytes
+    segmentBytes: options.segmentBytes ?? defaults.segmentBytes,
+    syncBytes: options.syncBytes ?? defaults.syncBytes
   }
-  for (const field of ["maxRecordBytes", "scanBytes", "segmentBytes"] as const) {
+  for (const field of ["maxRecordBytes", "scanBytes", "segmentBytes", "syncBytes"] as const) {
     const value = limits[field]
     if (!Number.isInteger(value) || value < smallest || value > largest) {
       return refuse(`${field} is ${value}, but must be a whole number from ${smallest} to ${largest}`)
@@ -80,8 +89,8 @@ const check = (options: Options): Effect.Effect<Session.Options, StorageError> =
 const maxCalls = 1024
 
 /**
- * A storage in the directory. `open` takes hold of it; when the scope closes, what is under way is finished and it is
- * let go. Fails with `Failed` when an option makes no sense.
+ * A storage in the directory. `open` takes hold of it; when the scope closes, a snapshot that is being taken is given up,
+ * whatever else is under way is finished, and it is let go. Fails with `Failed` when an option makes no sense.
  *
  * @category constructors
  * @since 0.1.0
@@ -91,7 +100,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const { directory } = settings
   const scope = yield* Scope.Scope
   const disk = yield* Disk
+  const lock = yield* DirectoryLock
   const calls = yield* Semaphore.make(maxCalls)
+  const closing = yield* Deferred.make<never, StorageError>()
   let session: Session.Session | undefined
   let refusal = failed("use", directory, new Error("it is not open"))
 
@@ -115,7 +126,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       const inner = yield* Scope.fork(scope)
       const opening = Effect.gen(function*() {
         yield* makeDirectory(directory)
-        yield* DirectoryLock.acquire(directory)
+        yield* lock.acquire(directory)
         return yield* Session.open(settings, identity)
       })
       const opened = yield* opening.pipe(
@@ -127,11 +138,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         inner,
         Effect.suspend(() => {
           leave("it was closed")
-          return calls.withPermits(maxCalls)(Effect.void)
+          return Effect.andThen(Deferred.fail(closing, refusal), calls.withPermits(maxCalls)(Effect.void))
         })
       )
       session = opened
-      return { ...opened.recovered, incarnation: opened.identity.incarnation }
+      return Session.loaded(opened)
     }))
 
   return Storage.of({
@@ -144,9 +155,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         )
       }),
     read: (from, to, maxBytes) => whileOpen((current) => Session.read(current, from, to, maxBytes)),
-    // Unlike the others it can be interrupted: it may take as long as it takes to say what a large state is.
+    // Unlike the others it can be interrupted, and is when the storage is closed: nobody knows how long it takes to say
+    // what a large state is.
     takeSnapshot: (index, bytes) =>
       Effect.suspend(() => session === undefined ? Effect.fail(refusal) : session.snapshots.take(index, bytes)).pipe(
+        Effect.raceFirst(Deferred.await(closing)),
         calls.withPermit
       ),
     readSnapshot: (snapshot, offset, length) => whileOpen((current) => current.snapshots.read(snapshot, offset, length))

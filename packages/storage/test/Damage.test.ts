@@ -28,9 +28,12 @@ const seedOf = (bytes: Buffer) => {
   return decoded._tag === "Header" ? decoded.header.seed : assert.fail("no header")
 }
 
+/** How far the node of the workload has come in the end. */
+const reach = { term: 3, last: 4, lastTerm: 3 }
+
 /** A record as it would be written, in one piece. */
 const forge = (seed: number, sequence: number, place: number, parts: Partial<StorageWrite>) =>
-  Buffer.concat(WalRecord.encode(seed, sequence, place, write(parts)).pieces)
+  Buffer.concat(WalRecord.encode(seed, sequence, place, write(parts), reach).pieces)
 
 const flipped = (bytes: Buffer, offset: number, mask: number) => {
   const changed = Buffer.from(bytes)
@@ -49,12 +52,30 @@ const isRefused = Effect.fnUntraced(function*(directory: string, bytes: Buffer, 
   }
 })
 
+/**
+ * Opens what is damaged at `offset`, behind `count` records: they are found, and that there was more. Nothing was touched.
+ */
+const isReported = Effect.fnUntraced(function*(directory: string, bytes: Buffer, count: number, offset: number) {
+  put(directory, bytes)
+  for (const scanBytes of [4096, undefined]) {
+    const { damaged, ...found } = yield* open({ directory, ...(scanBytes === undefined ? {} : { scanBytes }) })
+    if (damaged === undefined) return assert.fail(`nothing is reported of byte ${offset}`)
+    const sound = states[count] ?? assert.fail()
+    assert.deepStrictEqual(found, { ...sound, hardState: { term: 4, votedFor: undefined } })
+    const { found: { offset: at, path }, ...rest } = damaged
+    assert.deepStrictEqual([path, at, rest], [logPath(directory), offset, reach])
+    assert.deepStrictEqual(readLog(directory), bytes)
+  }
+})
+
 /** Entry 5, which says that it is a membership, and is this text. */
 const membershipOf = (text: string) => {
   const entries = commands(5, 3, text)
   entries.bytes[0] = Entries.Kind.membership
   return entries
 }
+
+const n1 = `{"id":"n1","address":""}`
 
 /** A log of seven records, and a way to put others behind its first few. */
 const recorded = Effect.gen(function*() {
@@ -74,13 +95,13 @@ const recorded = Effect.gen(function*() {
 
 describe("damage in the middle of a log", () => {
   for (const mask of [0x01, 0x80, 0xff]) {
-    it.effect(`is refused wherever it is, with its place, and nothing is changed (bits ${mask.toString(2)})`, () =>
+    it.effect(`is reported wherever it is, with its place and what was there, and nothing is changed (bits ${mask.toString(2)})`, () =>
       Effect.gen(function*() {
         const { bytes, directory, endOf } = yield* recorded
         let count = 0
         for (let offset = endOf(0); offset < endOf(6); offset++) {
           if (offset === endOf(count + 1)) count++
-          yield* isRefused(directory, flipped(bytes, offset, mask), endOf(count))
+          yield* isReported(directory, flipped(bytes, offset, mask), count, endOf(count))
         }
       }))
   }
@@ -94,25 +115,29 @@ describe("damage in the middle of a log", () => {
       }
     }))
 
-  it.effect("is refused when records of zeros, of noise, or of another size stand before an intact one", () =>
+  it.effect("is reported when records of zeros, of noise, or of another size stand before an intact one", () =>
     Effect.gen(function*() {
       const { bytes, directory, endOf, with: behind } = yield* recorded
       const rest = bytes.subarray(endOf(4))
       for (const size of [1, 27, 28, 29, 4096, 100_001]) {
-        yield* isRefused(directory, behind(3, Buffer.alloc(size), rest), endOf(3))
-        yield* isRefused(directory, behind(3, Buffer.alloc(size, 0xef), rest), endOf(3))
-        yield* isRefused(directory, behind(3, Buffer.alloc(size), WalRecord.magic, Buffer.alloc(size), rest), endOf(3))
+        for (
+          const middle of [
+            Buffer.alloc(size),
+            Buffer.alloc(size, 0xef),
+            Buffer.concat([Buffer.alloc(size), WalRecord.magic, Buffer.alloc(size)])
+          ]
+        ) yield* isReported(directory, behind(3, middle, rest), 3, endOf(3))
       }
     }))
 
-  it.effect("is refused also when the only intact record behind it lies across the edge of what is in memory", () =>
+  it.effect("is reported also when the only intact record behind it lies across the edge of what is in memory", () =>
     Effect.gen(function*() {
       const { directory, endOf, seed, with: behind } = yield* recorded
       // The window first shows what follows the header, 4096 bytes of it.
       const edge = headerSize + 4096
       for (let start = edge - 40; start < edge + 40; start++) {
         const zeros = Buffer.alloc(start - endOf(7))
-        yield* isRefused(directory, behind(7, zeros, forge(seed, 9, 0, {})), endOf(7))
+        yield* isReported(directory, behind(7, zeros, forge(seed, 9, 0, {})), 7, endOf(7))
       }
     }))
 
@@ -140,6 +165,12 @@ describe("damage in the middle of a log", () => {
         { entries: membershipOf("") },
         { entries: membershipOf("{}") },
         { entries: membershipOf(`{"members":[],"voters":["n1",2],"outgoing":[],"departing":[],"promoting":[]}`) },
+        { entries: membershipOf(`{"members":[],"voters":[],"outgoing":[],"departing":[],"promoting":[]}`) },
+        { entries: membershipOf(`{"members":[${n1}],"voters":[],"outgoing":["n1"],"departing":[],"promoting":[]}`) },
+        {
+          entries: membershipOf(`{"members":[${n1},${n1}],"voters":["n1"],"outgoing":[],"departing":[],"promoting":[]}`)
+        },
+        { entries: membershipOf(`{"members":[${n1}],"voters":["n2"],"outgoing":[],"departing":[],"promoting":[]}`) },
         { truncateAfter: 9 },
         { boundary },
         { boundary: { ...boundary, index: 4, term: 2 } }
@@ -170,7 +201,7 @@ describe("damage in the middle of a log", () => {
       const { bytes, directory, endOf, seed, with: behind } = yield* recorded
       const large = Buffer.from(bytes)
       large.writeUInt32LE(0xffffffff, endOf(3) + 20)
-      yield* isRefused(directory, large, endOf(3))
+      yield* isReported(directory, large, 3, endOf(3))
 
       const genuine = forge(seed, 8, 0, { hardState: { term: 9, votedFor: undefined } })
       genuine.writeUInt32LE(0xfffffff0, 20)
@@ -243,14 +274,14 @@ describe("the header of a log", () => {
   it.effect("of a newer format is named as such, and nothing is changed", () =>
     Effect.gen(function*() {
       const { bytes, directory } = yield* recorded
-      bytes.writeUInt32LE(3, 8)
+      bytes.writeUInt32LE(4, 8)
       bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12)
       bytes.fill(0x77, 16, 3000)
       put(directory, bytes)
 
       const found = yield* reason(open({ directory }))
 
-      assert.isTrue(found._tag === "UnsupportedFormat" && found.version === 3)
+      assert.isTrue(found._tag === "UnsupportedFormat" && found.version === 4)
       assert.deepStrictEqual(readLog(directory), bytes)
     }))
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { Failed, StorageError } from "effect-raft/Storage"
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { File } from "../src/internal/Disk.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
@@ -259,6 +259,27 @@ describe("a storage", () => {
       assert.strictEqual((yield* open({ directory })).log.last, 1)
     }))
 
+  it.effect("that is closed gives up a snapshot whose bytes never end, and leaves nothing of it", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const begun = yield* Deferred.make<void>()
+      const endless = Stream.concat(
+        Stream.make(Buffer.alloc(100_000)),
+        Stream.fromEffect(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+      )
+
+      const taking = yield* live({ directory }, (storage) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.forkDetach(reason(storage.takeSnapshot(0, endless)))
+          yield* Deferred.await(begun)
+          assert.include(readdirSync(directory), "taken.draft")
+          return fiber
+        }))
+
+      assert.match((yield* Fiber.join(taking)).message, /it was closed/)
+      assert.deepStrictEqual(readdirSync(directory).sort(), [basename(logPath(directory)), "lock"])
+    }))
+
   it.effect("finishes a write whose fiber is interrupted, and goes on behind it", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
@@ -331,7 +352,7 @@ describe("a storage", () => {
       for (
         const options of [{ maxRecordBytes: 0 }, { scanBytes: 1.5 }, { maxRecordBytes: Number.NaN }, {
           scanBytes: 2 ** 31
-        }]
+        }, { syncBytes: 4095 }]
       ) {
         assert.include((yield* reason(open({ directory: "unused", ...options }))).message, "whole number from 4096")
       }

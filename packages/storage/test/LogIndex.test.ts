@@ -45,4 +45,16 @@ describe("the index of a log", () => {
     index.truncateAfter(1)
     assert.deepStrictEqual(rows, [row(1, 3), row(4, 6), row(7, 9)])
   })
+
+  it("knows files whose sequences have more than 32 bits, also once it has grown", () => {
+    const index = filled(1000)
+    const late = { ...row(3001, 3002), segment: 2 ** 32 + 7 }
+    index.add(late, 30)
+    assert.deepStrictEqual(index.between(3001, 3002, 0), [late])
+
+    index.dropThrough(3000)
+    assert.strictEqual(index.oldestSegment, 2 ** 32 + 7)
+    for (let place = 0; place < 1000; place++) index.add({ ...late, first: 3003 + place, last: 3003 + place }, 30)
+    assert.deepStrictEqual(index.between(3001, 3001, 0), [late])
+  })
 })

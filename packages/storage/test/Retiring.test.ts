@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import * as Entries from "effect-raft/Entries"
 import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -89,6 +89,78 @@ describe("a file that is read", () => {
           assert.strictEqual(left.length, 1)
           assert.include(left[0] ?? "", "0000000000000002-100-")
         }))
+    }))
+})
+
+/** A simulated disk whose next sync of data, once it is asked to, waits until it is let go on. */
+const heldSync = Effect.gen(function*() {
+  const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  const state = { isHeld: false }
+  const disk = new SimulatedDisk()
+  const files = filesWith((file) => ({
+    syncData: Effect.suspend(() => {
+      if (!state.isHeld) return file.syncData
+      state.isHeld = false
+      return Deferred.succeed(begun, undefined).pipe(
+        Effect.andThen(Deferred.await(gate)),
+        Effect.andThen(file.syncData)
+      )
+    })
+  }))
+  return { begun, gate, state, disk, life: { directory: "simulated", disk: Layer.provideMerge(files, disk.layer) } }
+})
+
+describe("a snapshot that was taken", () => {
+  for (const again of [1, 2]) {
+    it.effect(`stays while a record is written that says that it counts, though one at ${again} is taken meanwhile`, () =>
+      Effect.gen(function*() {
+        const { begun, disk, gate, life, state } = yield* heldSync
+        const [bytes, others] = [stateOf(3000, 1), stateOf(2000, 2)]
+        const snapshot = snapshotOf(1, 1, bytes)
+        yield* live(life, (storage) =>
+          Effect.gen(function*() {
+            yield* storage.write([write({ entries: entries(1, 1, 3) })])
+            yield* perform(storage, { _tag: "Take", index: 1, bytes })
+            state.isHeld = true
+            const writing = yield* Effect.forkChild(storage.write([write({ snapshot })]))
+            yield* Deferred.await(begun)
+            yield* perform(storage, { _tag: "Take", index: again, bytes: again === 1 ? bytes : others })
+            // The power may be lost at any time: whether it counts by now, nobody knows.
+            assert.include(disk.names.join(), "0000000000000001-3000-")
+
+            yield* Deferred.succeed(gate, undefined)
+            yield* Fiber.join(writing)
+
+            assert.strictEqual(Buffer.compare(yield* storage.readSnapshot(snapshot, 0, 3000), bytes), 0)
+            if (again === 1) return
+            const second = snapshotOf(2, 1, others)
+            yield* storage.write([write({ snapshot: second })])
+            assert.strictEqual(Buffer.compare(yield* storage.readSnapshot(second, 0, 2000), others), 0)
+          }))
+        yield* live(life, ({ found }) => Effect.sync(() => assert.strictEqual(found.snapshot?.index, again)))
+        assert.strictEqual(disk.names.filter((name) => name.endsWith(".snapshot")).length, 1)
+      }))
+  }
+
+  it.effect("is synced part by part while it comes", () =>
+    Effect.gen(function*() {
+      const disk = new SimulatedDisk()
+      yield* live({ directory: "simulated", disk: disk.layer, syncBytes: 200_000 }, (storage) =>
+        Effect.gen(function*() {
+          disk.calls.length = 0
+          yield* storage.takeSnapshot(0, Stream.range(0, 9).pipe(Stream.map((place) => stateOf(100_000, place))))
+        }))
+
+      let unsynced = 0
+      const parts: Array<number> = []
+      for (const call of disk.calls) {
+        if (call._tag === "Write") unsynced += call.bytes.length
+        if (call._tag !== "Sync") continue
+        parts.push(unsynced)
+        unsynced = 0
+      }
+      assert.strictEqual(parts.length, 5)
+      for (const part of parts) assert.isAtMost(part, 200_000 + 65_540)
     }))
 })
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Identity } from "effect-raft/Storage"
 import { basename } from "node:path"
+import { Disk } from "../src/internal/Disk.ts"
 import * as FileHeader from "../src/internal/FileHeader.ts"
 import * as WalRecord from "../src/internal/WalRecord.ts"
 import { all, lifeOn } from "./afterlife.ts"
@@ -44,6 +45,17 @@ const isRefused = Effect.fnUntraced(function*(
   assert.deepStrictEqual([basename(found.path), found.offset], [name, offset])
   assert.match(found.detail, detail)
   assert.deepStrictEqual(new Map(disk.names.map((each) => [each, disk.bytesOf(each)])), before)
+  assert.deepStrictEqual(disk.calls, [])
+})
+
+/** Opening this tells that something is lost, and that entry 56 of term 6 was there; nothing of it is changed. */
+const isReported = Effect.fnUntraced(function*(directory: string, state: State, name: string, offset: number) {
+  const disk = new SimulatedDisk(state)
+  const { damaged } = yield* live(lifeOn(directory, disk), ({ found }) => Effect.succeed(found))
+  if (damaged === undefined) return assert.fail("nothing is reported")
+  assert.deepStrictEqual([basename(damaged.found.path), damaged.found.offset], [name, offset])
+  assert.deepStrictEqual([damaged.last, damaged.lastTerm], [56, 6])
+  assert.deepStrictEqual(disk.calls, [])
 })
 
 const flipped = (bytes: Buffer, offset: number): Buffer => {
@@ -65,22 +77,24 @@ const placesIn = (bytes: Buffer): ReadonlyArray<number> => {
 }
 
 describe("damage to one of several files of a log", () => {
-  it.effect("is refused in each but the last, also at its very end, which no crash can have torn", () =>
+  it.effect("is reported in each but the last, also at its very end, which no crash can have torn", () =>
     Effect.gen(function*() {
       const { directory, disk, oldest, second } = yield* filled
       for (const name of [oldest, second]) {
         const bytes = disk.bytesOf(name)
         const places = placesIn(bytes)
+        // The first record of a file that comes after another is a checkpoint.
         for (const [count, place] of places.slice(0, -1).entries()) {
+          if (count === 0) continue
           const end = places[count + 1] ?? 0
           for (const offset of [place, place + 9, place + WalRecord.headSize, (place + end) >> 1, end - 1]) {
-            yield* isRefused(directory, replaced(disk.state, name, flipped(bytes, offset)), name, place)
+            yield* isReported(directory, replaced(disk.state, name, flipped(bytes, offset)), name, place)
           }
         }
         const last = places.at(-2) ?? 0
-        yield* isRefused(directory, replaced(disk.state, name, bytes.subarray(0, bytes.length - 1)), name, last)
+        yield* isReported(directory, replaced(disk.state, name, bytes.subarray(0, bytes.length - 1)), name, last)
         const longer = Buffer.concat([bytes, Buffer.alloc(20)])
-        yield* isRefused(directory, replaced(disk.state, name, longer), name, bytes.length)
+        yield* isReported(directory, replaced(disk.state, name, longer), name, bytes.length)
       }
     }))
 
@@ -120,10 +134,41 @@ describe("damage to one of several files of a log", () => {
       const seed = FileHeader.seedOf(there)
       const foreign = Buffer.concat([
         there,
-        ...WalRecord.encode(seed, Number(second.slice(0, 16)), 0, write({})).pieces
+        ...WalRecord.encode(seed, Number(second.slice(0, 16)), 0, write({}), { term: 9, last: 0, lastTerm: 0 }).pieces
       ])
 
       yield* isRefused(directory, replaced(disk.state, second, foreign), second, 0, /incarnation 8/)
+    }))
+})
+
+describe("damage to one file of a directory", () => {
+  it.effect("is refused before the torn end of the log is cut off, or anything that is left over is removed", () =>
+    Effect.gen(function*() {
+      const { directory, disk, newest, oldest, second, snapshot } = yield* filled
+      const bytes = disk.bytesOf(newest)
+      const torn = replaced(disk.state, newest, bytes.subarray(0, bytes.length - 1))
+      const crowded = new SimulatedDisk(torn)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { open } = yield* Disk
+        for (const name of ["taken.draft", "received.draft", `${newest}.draft`]) yield* open(name, "empty")
+      })).pipe(Effect.provide(crowded.layer))
+      const { state } = crowded
+      // The same directory is in order, and is cleaned up, when nothing else is wrong with it.
+      const sound = new SimulatedDisk(state)
+      yield* live(lifeOn(directory, sound), () => Effect.void)
+      assert.deepStrictEqual(sound.names, disk.names)
+      assert.isBelow(sound.bytesOf(newest).length, bytes.length)
+
+      yield* isRefused(directory, removed(state, snapshot), snapshot, 0)
+      yield* isRefused(directory, replaced(state, snapshot, flipped(disk.bytesOf(snapshot), 20)), snapshot, 0)
+      yield* isRefused(directory, removed(state, oldest), second, 0)
+      yield* isRefused(directory, replaced(state, oldest, flipped(disk.bytesOf(oldest), 0)), oldest, 0)
+    }))
+
+  it.effect("is seen where a snapshot has no log with it, which is not begun anew", () =>
+    Effect.gen(function*() {
+      const { directory, disk, logs, snapshot } = yield* filled
+      yield* isRefused(directory, logs.reduce(removed, disk.state), snapshot, 0, /no log/)
     }))
 })
 

@@ -7,8 +7,9 @@
  * directory are separate things here, each with a sync of its own, as they are for the kernel.
  */
 import { Effect, Layer } from "effect"
-import { type StorageError } from "effect-raft/Storage"
+import { Locked, StorageError } from "effect-raft/Storage"
 import { basename } from "node:path"
+import { DirectoryLock } from "../src/internal/DirectoryLock.ts"
 import { Disk, failed, type File } from "../src/internal/Disk.ts"
 
 /** A call that changes something; files are known by numbers, since names change. */
@@ -132,6 +133,8 @@ export class SimulatedDisk {
   /** Asked before each call. */
   faultAt: (call: Call) => Fault | undefined = () => undefined
   openFiles = 0
+  /** Whether a storage holds the directory. */
+  isHeld = false
   #nextFile: number
 
   constructor(start: State = blank) {
@@ -151,7 +154,7 @@ export class SimulatedDisk {
     return this.state.files.get(this.state.visible.get(name) ?? 0)?.visible ?? nothing
   }
 
-  readonly layer: Layer.Layer<never> = Layer.succeed(Disk, {
+  readonly #disk: Disk = {
     makeDirectory: () => Effect.succeed(undefined),
     syncDirectory: (path) => this.#make(path, { _tag: "SyncDirectory" }),
     exists: (path) => Effect.sync(() => this.state.visible.has(basename(path))),
@@ -164,7 +167,25 @@ export class SimulatedDisk {
       ),
     list: () => Effect.sync(() => this.names),
     open: (path, as) => Effect.acquireRelease(this.#open(path, as), () => Effect.sync(() => this.openFiles--))
-  })
+  }
+
+  readonly #lock: DirectoryLock = {
+    acquire: (directory) =>
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          if (this.isHeld) return Effect.fail(new StorageError({ reason: new Locked({ path: directory }) }))
+          this.isHeld = true
+          return Effect.void
+        }),
+        () => Effect.sync(() => void (this.isHeld = false))
+      )
+  }
+
+  /** The disk, and the lock on the directory: nothing of what runs on it reaches the real one. */
+  readonly layer: Layer.Layer<never> = Layer.mergeAll(
+    Layer.succeed(Disk, this.#disk),
+    Layer.succeed(DirectoryLock, this.#lock)
+  )
 
   #open(path: string, as: "existing" | "empty"): Effect.Effect<File, StorageError> {
     return Effect.suspend(() => {

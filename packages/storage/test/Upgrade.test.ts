@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Membership } from "effect-raft/engine"
+import type { StorageWrite } from "effect-raft/Storage"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
@@ -46,9 +47,17 @@ const boundaryBody = (membership: Membership.Membership): Buffer => {
   return writer.bytes
 }
 
+const nowhere = { term: 0, last: 0, lastTerm: 0 }
+
+/** The record of a write as it was before version 3, when it did not tell how far the node had come. */
+const agedRecord = (seed: number, sequence: number, each: StorageWrite): Buffer => {
+  const body = Buffer.concat(WalRecord.encode(seed, sequence, 0, each, nowhere).pieces).subarray(WalRecord.headSize)
+  return recordOf(seed, sequence, Buffer.concat([body.subarray(0, 1), body.subarray(25)]))
+}
+
 /** A record with this body. */
 const recordOf = (seed: number, sequence: number, body: Buffer): Buffer => {
-  const bytes = Buffer.concat([...WalRecord.encode(seed, sequence, 0, write({})).pieces]).subarray(
+  const bytes = Buffer.concat([...WalRecord.encode(seed, sequence, 0, write({}), nowhere).pieces]).subarray(
     0,
     WalRecord.headSize
   )
@@ -63,7 +72,7 @@ const logOf1 = (): Buffer => {
   const start = header()
   const seed = FileHeader.seedOf(start)
   const membership = writes[0]?.boundary?.membership ?? Membership.none
-  const rest = writes.slice(1).flatMap((each, place) => [...WalRecord.encode(seed, place + 2, 0, each).pieces])
+  const rest = writes.slice(1).map((each, place) => agedRecord(seed, place + 2, each))
   return Buffer.concat([start, recordOf(seed, 1, boundaryBody(membership)), ...rest])
 }
 
@@ -118,7 +127,7 @@ describe("a log of the first version", () => {
 
       const found = yield* open({ directory })
       assert.deepStrictEqual([found.log.last, found.snapshot], [3, snapshot])
-      assert.strictEqual(readFileSync(logPath(directory)).readUInt32LE(8), 2)
+      assert.strictEqual(readFileSync(logPath(directory)).readUInt32LE(8), 3)
     }))
 
   it.effect("is gone once a snapshot stands for it, which is still believed then", () =>
@@ -139,6 +148,34 @@ describe("a log of the first version", () => {
         assert.deepStrictEqual(storage.found.snapshot, snapshot)
         return isAllThere(storage, { recovered: storage.found, payloads: new Map(), snapshot: bytes })
       })
+    }))
+
+  it.effect("with a membership that contradicts itself is refused, with its place", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const start = header()
+      const seed = FileHeader.seedOf(start)
+      const [n1, n2] = [{ id: "n1", address: "host:1" }, { id: "n2", address: "host:2" }]
+      const odd: ReadonlyArray<Membership.Membership> = [
+        { ...Membership.make([n1, n2]), members: [n1, n1] },
+        { ...Membership.make([n1]), voters: ["n1", "n1"] },
+        { ...Membership.make([n1]), voters: ["n3"] },
+        { ...Membership.make([n1]), voters: [] }
+      ]
+      for (const membership of odd) {
+        const bytes = Buffer.concat([
+          start,
+          recordOf(seed, 1, boundaryBody(Membership.none)),
+          recordOf(seed, 2, boundaryBody(membership))
+        ])
+        put(directory, bytes)
+        const found = yield* reason(open({ directory }))
+        if (found._tag !== "Corrupt") return assert.fail(found.message)
+        const offset = bytes.length - recordOf(seed, 2, boundaryBody(membership)).length
+        assert.deepStrictEqual([found.path, found.offset], [logPath(directory), offset])
+        assert.include(found.detail, "contradicts itself")
+        assert.deepStrictEqual(readFileSync(logPath(directory)), bytes)
+      }
     }))
 
   it.effect("knows neither snapshots nor checkpoints: what looks like one is damage", () =>

@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { Membership, type State } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import * as Recovery from "effect-raft/Recovery"
-import { type Identity, Storage, StorageError, type StorageWrite } from "effect-raft/Storage"
+import { type Identity, type Loaded, Storage, StorageError, type StorageWrite } from "effect-raft/Storage"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Disk, type File } from "../src/internal/Disk.ts"
@@ -32,9 +32,10 @@ export interface Life {
   readonly maxRecordBytes?: number
   readonly scanBytes?: number
   readonly segmentBytes?: number
+  readonly syncBytes?: number
 }
 
-export type Opened = Storage["Service"] & { readonly found: State.Recovered }
+export type Opened = Storage["Service"] & { readonly found: State.Recovered & Pick<Loaded, "damaged"> }
 
 /** Opens the storage, uses it, closes it. */
 export const live = <A, E, R>(
@@ -45,8 +46,9 @@ export const live = <A, E, R>(
   Effect.scoped(Effect.gen(function*() {
     const layer = FileStorage.layer(options).pipe(Layer.provide(disk ?? quickDisk))
     const storage = Context.get(yield* Layer.build(Layer.fresh(layer)), Storage)
-    const { hardState, log, snapshot } = yield* storage.open(self)
-    return yield* use({ ...storage, found: { hardState, log, ...(snapshot && { snapshot }) } })
+    const { damaged, hardState, log, snapshot } = yield* storage.open(self)
+    const found = { hardState, log, ...(snapshot && { snapshot }), ...(damaged && { damaged }) }
+    return yield* use({ ...storage, found })
   }))
 
 export const open = (life: Life) => live(life, ({ found }) => Effect.succeed(found))

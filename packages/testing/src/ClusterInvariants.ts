@@ -9,10 +9,13 @@
  */
 import type { Input, Membership, Message, Output, State } from "effect-raft/engine"
 import { Log, LogPosition } from "effect-raft/engine"
+import type { History } from "./ClusterHistory.ts"
 import { type Entry, isSame as same, type Stored, withheld } from "./Disk.ts"
 import * as MembershipInvariants from "./MembershipInvariants.ts"
 import { hold } from "./Sentence.ts"
 import * as SnapshotInvariants from "./SnapshotInvariants.ts"
+
+export { copy, type History, make } from "./ClusterHistory.ts"
 
 /** One node, seen from outside. */
 export interface Observed {
@@ -27,68 +30,6 @@ export interface Observed {
   readonly contents?: ReadonlyArray<Entry> | undefined
 }
 
-interface Place {
-  readonly content: string
-  readonly termBefore: LogPosition.Term
-}
-
-/** A leader and its log when it was elected. */
-interface Reign {
-  readonly id: LogPosition.NodeId
-  readonly entries: ReadonlyArray<Entry>
-}
-
-/** The highest index that a leader committed by counting, and who was asked. */
-interface Counted {
-  readonly index: LogPosition.Index
-  readonly membership: Membership.Membership
-}
-
-/** What was committed before a membership was forced: those who have not heard of that still go by it. */
-interface Chapter {
-  readonly epoch: number
-  readonly committed: Array<Entry>
-  readonly counted: Counted | undefined
-}
-
-/** Everything that later steps are held against. */
-export interface History {
-  readonly reigns: Map<LogPosition.Term, Reign>
-  /** What stands at a position, wherever it was seen. */
-  readonly places: Map<string, Place>
-  /** How often a membership was forced; what is committed belongs to the newest epoch. */
-  epoch: number
-  committed: Array<Entry>
-  counted: Counted | undefined
-  readonly past: Array<Chapter>
-  /** Who lost a disk: what it had acknowledged was there once. */
-  readonly wiped: Set<LogPosition.NodeId>
-  readonly snapshots: SnapshotInvariants.Snapshots
-  readonly changes: MembershipInvariants.Changes
-  readonly accepted: Map<State.Handle, Output.Accepted>
-  readonly outcomes: Map<string, "resolved" | "superseded" | "refused" | "indeterminate">
-  /** For each open read, what was committed when it was asked. */
-  readonly reads: Map<State.Handle, LogPosition.Index>
-  /** The newest term and vote that each disk held. */
-  readonly hardStates: Map<LogPosition.NodeId, State.HardState>
-}
-
-export const make = (): History => ({
-  reigns: new Map(),
-  places: new Map(),
-  epoch: 0,
-  committed: [],
-  counted: undefined,
-  past: [],
-  wiped: new Set(),
-  snapshots: SnapshotInvariants.make(),
-  changes: MembershipInvariants.make(),
-  accepted: new Map(),
-  outcomes: new Map(),
-  reads: new Map(),
-  hardStates: new Map()
-})
-
 /** The name of a proposed command: its batch and its place in it. */
 export const contentOf = (batch: State.Handle, place: number): string => `#${batch}.${place}`
 
@@ -102,7 +43,9 @@ const turnPage = (history: History, node: Observed): void => {
   history.past.push({ epoch: history.epoch, committed, counted })
   const parting = committed.findIndex((entry, place) => !same(entry, node.entries[place]))
   history.epoch = epoch
-  history.committed = parting === -1 ? [...committed] : committed.slice(0, parting)
+  const kept = parting === -1 ? committed.length : parting
+  history.committed = committed.slice(0, kept)
+  history.committedIn = history.committedIn.slice(0, kept)
   history.counted = undefined
 }
 
@@ -145,7 +88,9 @@ const checkReign = (history: History, { entries, id, state }: Observed): void =>
   history.reigns.set(state.term, { id, entries })
   if (LogPosition.epochOf(state.term) < history.epoch) return
   for (const [place, entry] of history.committed.entries()) {
-    const held = same(entries[place], entry)
+    // A candidate whose votes were long under way may come to lead after a later leader has committed something: it
+    // leads in name only, and need not hold that.
+    const held = (history.committedIn[place] ?? 0) >= state.term || same(entries[place], entry)
     hold("a leader holds everything that was committed before", held, () => `${id} lacks ${place + 1}@${entry.term}`)
   }
 }
@@ -162,6 +107,7 @@ const checkCommitted = (history: History, node: Observed): void => {
       continue
     }
     committed.push(entry)
+    if (committed === history.committed) history.committedIn.push(state.term)
     const outcome = history.outcomes.get(entry.content)
     const mayCommit = outcome === undefined || outcome === "resolved" || outcome === "indeterminate"
     hold("what was refused or superseded is never committed", mayCommit, () => `${entry.content} at ${index}`)
@@ -335,7 +281,8 @@ export const stored = (history: History, { id, stored: { hardState } }: Observed
 export const released = (
   history: History,
   { id, stored }: Observed,
-  message: Message.Message
+  message: Message.Message,
+  to: Observed | undefined
 ): void => {
   const { entries, hardState } = stored
   const remembers = hardState.term >= message.term
@@ -352,6 +299,10 @@ export const released = (
       const place = history.places.get(`${index}@${entry?.term}`)
       const isSame = entry !== undefined && place !== undefined && same({ ...entry, content: place.content }, entry)
       hold("what is acknowledged is on the disk", isSame, () => `${index} on ${id}`)
+      // Whatever else stands there: it is the leader's log that the answer is about.
+      if (to?.state.role._tag !== "Leader" || to.state.term !== message.term) continue
+      const agrees = same(entry, to.entries[index - 1])
+      hold("what is acknowledged is what the leader has", agrees, () => `${index} on ${id}, for ${to.id}`)
     }
   }
   SnapshotInvariants.released({ id, stored }, message)

@@ -35,6 +35,9 @@ export type Event =
   }
   | { readonly _tag: "Halted"; readonly node: Node; readonly sentence: string }
 
+/** What a node does with all that has arrived. */
+export type Reduce = (state: State.State, inputs: ReadonlyArray<Input.Input>) => Next.Next
+
 export interface Cluster {
   now: number
   /** How many proposals, reads, changes of membership and transfers there were. */
@@ -52,9 +55,11 @@ export interface Cluster {
   readonly blocked: Set<string>
   readonly history: ClusterInvariants.History
   readonly observe: (event: Event) => void
+  /** The engine, unless a test wants to see what comes of another one. */
+  readonly reduce: Reduce
 }
 
-export const make = (observe: (event: Event) => void = () => {}): Cluster => ({
+export const make = (observe: (event: Event) => void = () => {}, reduce: Reduce = Engine.stepAll): Cluster => ({
   now: 0,
   handles: 0,
   arrivals: 1_000_000,
@@ -65,8 +70,20 @@ export const make = (observe: (event: Event) => void = () => {}): Cluster => ({
   cut: new Set(),
   blocked: new Set(),
   history: ClusterInvariants.make(),
-  observe
+  observe,
+  reduce
 })
+
+/** A cluster that may go on in another way. Only `moving` may move in it, or every node if that is left out. */
+export const copy = (cluster: Cluster, moving?: LogPosition.NodeId, observe = cluster.observe): Cluster => {
+  const nodes = new Map(cluster.nodes)
+  for (const [id, node] of cluster.nodes) {
+    if (moving !== undefined && id !== moving) continue
+    nodes.set(id, { ...node, payloads: new Map(node.payloads), covered: new Map(node.covered) })
+  }
+  const history = ClusterInvariants.copy(cluster.history)
+  return { ...cluster, nodes, cut: new Set(cluster.cut), blocked: new Set(cluster.blocked), history, observe }
+}
 
 export const link = (from: string, to: string): string => `${from}→${to}`
 
@@ -139,7 +156,7 @@ const unsent = (cluster: Cluster, { message, to }: Flight): ReadonlyArray<Input.
 /** Puts a message on the network. Answers with what the node must be told, if the network refused. */
 const release = (cluster: Cluster, node: Node, flight: Flight, isLate: boolean): ReadonlyArray<Input.Input> => {
   const { message, to } = flight
-  ClusterInvariants.released(cluster.history, node, message)
+  ClusterInvariants.released(cluster.history, node, message, cluster.nodes.get(to))
   if (message._tag === "VoteReply") ClusterInvariants.granted(node, message, to)
   const way = link(node.id, to)
   const isLost = cluster.cut.has(way) || cluster.blocked.has(way)
@@ -205,7 +222,7 @@ const tryStep = (
   inputs: ReadonlyArray<Input.Input>
 ): ReadonlyArray<Output.Output> | undefined => {
   try {
-    const [after, outputs] = Engine.stepAll(node.state, inputs)
+    const [after, outputs] = cluster.reduce(node.state, inputs)
     node.state = after
     return outputs
   } catch (error) {
@@ -279,7 +296,9 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
 
 /** The node comes back with what its disk kept. Open reads were lost with it, and what its state machine held. */
 export const restart = (cluster: Cluster, node: Node): void => {
-  const [state, outputs] = begin(cluster, node, node.seed + cluster.now, node.stored)
+  // Far from every other seed: who draws what another has drawn takes an answer to that one for its own.
+  const seed = Math.imul(node.seed, 0x9e3779b1) + Math.ceil(cluster.now * 1000)
+  const [state, outputs] = begin(cluster, node, seed, node.stored)
   node.isUp = true
   node.entries = node.stored.entries
   node.payloads.clear()

@@ -6,6 +6,7 @@
  * disk stays away: nothing but another id brings it back.
  */
 import { Engine, Log, Membership } from "effect-raft/engine"
+import * as ClusterInvariants from "./ClusterInvariants.ts"
 import * as EngineCluster from "./EngineCluster.ts"
 import * as Requests from "./Requests.ts"
 
@@ -26,16 +27,34 @@ const repair = (cluster: EngineCluster.Cluster, nodes: Nodes): void => {
   }
 }
 
-/** What a cluster does in so many election timeouts without faults. */
+/** How many rounds of messages may follow one event. */
+const maxRounds = 1000
+
+/** Everything that is said arrives, and everything that is said to that. */
+const settle = (cluster: EngineCluster.Cluster): void => {
+  for (let round = 0; cluster.flights.length > 0; round++) {
+    expect("the nodes come to an end with what they say", round < maxRounds)
+    for (const flight of cluster.flights) EngineCluster.deliver(cluster, flight.to, [flight])
+  }
+}
+
+/**
+ * What a cluster does in so many election timeouts without faults. The network is quicker than a timer: nodes that wait
+ * for equally long would else stand all at once, again and again.
+ */
 const heal = (cluster: EngineCluster.Cluster, nodes: Nodes, timeouts: number): void => {
   repair(cluster, nodes)
-  const end = cluster.now + timeouts * cluster.settings.electionTimeout
+  const { electionTimeout, heartbeatInterval } = cluster.settings
+  const end = cluster.now + timeouts * electionTimeout
   while (cluster.now <= end) {
-    for (const flight of cluster.flights) EngineCluster.deliver(cluster, flight.to, [flight])
-    const due = nodes.filter(({ state }) => Engine.deadline(state) <= cluster.now)
-    for (const node of due) EngineCluster.timer(cluster, node)
-    if (cluster.flights.length > 0) continue
-    cluster.now = Math.max(cluster.now + 1, Math.min(...nodes.map(({ state }) => Engine.deadline(state))))
+    settle(cluster)
+    for (const node of nodes) {
+      if (Engine.deadline(node.state) > cluster.now) continue
+      EngineCluster.timer(cluster, node)
+      settle(cluster)
+    }
+    const soonest = Math.min(...nodes.map(({ state }) => Engine.deadline(state)))
+    cluster.now = Math.max(cluster.now + Math.min(1, heartbeatInterval), soonest)
   }
 }
 
@@ -82,4 +101,18 @@ export const checkEnd = (cluster: EngineCluster.Cluster, all: Nodes): void => {
     checkNode(leader, node)
     expect(`whoever wanted a snapshot of ${node.id} has it`, !wanting.has(node.id))
   }
+}
+
+/** The same; and then a leader must be there that takes a command and commits it within an election timeout. */
+export const checkRecovery = (cluster: EngineCluster.Cluster, all: Nodes): void => {
+  checkEnd(cluster, all)
+  const leader = all.find(({ state }) => state.role._tag === "Leader")
+  if (leader === undefined) return
+  const proposal = Requests.proposal(cluster, leader, 1)
+  EngineCluster.take(cluster, leader, [proposal])
+  heal(cluster, all.filter(({ id }) => !cluster.history.wiped.has(id)), 1)
+  const outcome = proposal._tag === "Propose"
+    ? cluster.history.outcomes.get(ClusterInvariants.contentOf(proposal.batch, 0))
+    : undefined
+  expect(`a write comes through, and is not ${outcome ?? "open"}`, outcome === "resolved")
 }

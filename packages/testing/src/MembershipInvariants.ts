@@ -25,6 +25,14 @@ export interface Changes {
 
 export const make = (): Changes => ({ open: new Map(), answers: new Map(), meeting: new Map(), forgetful: new Set() })
 
+/** The same, to go on in another way. What was found out about majorities stays true. */
+export const copy = ({ answers, forgetful, meeting, open }: Changes): Changes => ({
+  open: new Map(open),
+  answers: new Map(answers),
+  meeting,
+  forgetful: new Set(forgetful)
+})
+
 const isMost = (voters: ReadonlyArray<LogPosition.NodeId>, ids: ReadonlyArray<LogPosition.NodeId>): boolean =>
   2 * voters.filter((id) => ids.includes(id)).length > voters.length
 

@@ -72,14 +72,18 @@ const perform = (stage: Stage, line: string): void => {
   }
 }
 
-/**
- * Runs a script and answers with its text as it should be: comments, empty lines and commands as they were,
- * and below each command what this run printed.
- */
-export const run = (text: string): string => {
+/** What a script came to. */
+export interface Played {
+  /** The script as it should be: comments, empty lines and commands as they were, and below each what this run printed. */
+  readonly text: string
+  readonly cluster: EngineCluster.Cluster
+}
+
+/** Runs a script; with `reduce`, of nodes that have another engine than the one that is shipped. */
+export const play = (text: string, reduce?: EngineCluster.Reduce): Played => {
   const lines: Array<string> = []
   const print = (line: string) => void lines.push(line)
-  const cluster = EngineCluster.make(printer(() => stage))
+  const cluster = EngineCluster.make(printer(() => stage), reduce)
   const describe = ({ isUp, state }: EngineCluster.Node): string =>
     `${describeState(state, foundingOf(cluster))}${isUp ? "" : " (down)"}`
   const stage: Stage = { cluster, held: [], plan: undefined, isQuiet: false, print, describe }
@@ -90,5 +94,11 @@ export const run = (text: string): string => {
       perform(stage, line.slice(2))
     }
   }
-  return lines.join("\n")
+  return { text: lines.join("\n"), cluster }
 }
+
+/**
+ * Runs a script and answers with its text as it should be: comments, empty lines and commands as they were,
+ * and below each command what this run printed.
+ */
+export const run = (text: string, reduce?: EngineCluster.Reduce): string => play(text, reduce).text

@@ -16,6 +16,7 @@
  *   apply n1 slow|fast · applied n1 4
  *   snapshot n1 · snapshots n1 slow|fast|otherwise · taken n1
  *   cut n1→n2 · isolate n1 · block n1→n2 · heal
+ *   recover                             everything works again, and then a write must come through
  *   show [n1]
  *
  * `<which>` is a link such as `n1→n2` (`*` for any node), then a kind of message, then `first`, `last` or a
@@ -24,6 +25,7 @@
  */
 import { Describe, Engine, type LastResort, type LogPosition, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
+import * as Healing from "./Healing.ts"
 import * as Requests from "./Requests.ts"
 import * as Notation from "./ScriptNotation.ts"
 
@@ -160,7 +162,7 @@ const node: Command = (stage, { options, words }) => {
 
 const settings: Command = ({ cluster }, { options }) => {
   const changed = Object.entries(Settings.defaults).map(([name, value]) =>
-    [name, Notation.parseNumber(options.get(name) ?? String(value))] as const
+    [name, Notation.parseTime(options.get(name) ?? String(value))] as const
   )
   const unknown = [...options.keys()].find((name) => !Object.hasOwn(Settings.defaults, name))
   if (unknown !== undefined) throw new Error(`"${unknown}" is no setting`)
@@ -240,6 +242,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   abort: (stage, { words: [id] }) =>
     EngineCluster.take(stage.cluster, liveNode(stage, id), [{ _tag: "AbortTransfer", now: stage.cluster.now }]),
+  recover: (stage) => quietly(stage, () => Healing.checkRecovery(stage.cluster, [...stage.cluster.nodes.values()])),
   settings,
   node,
   deliver,
@@ -255,7 +258,7 @@ export const commands: Readonly<Record<string, Command>> = {
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   transfer: (stage, { words: [id, , to = "", , within = "1000"] }) => {
-    const input = Requests.transfer(stage.cluster, to, Notation.parseNumber(within))
+    const input = Requests.transfer(stage.cluster, to, Notation.parseTime(within))
     EngineCluster.take(stage.cluster, liveNode(stage, id), [input])
   },
   timeout: (stage, { words: [id] }) => {
@@ -264,13 +267,13 @@ export const commands: Readonly<Record<string, Command>> = {
     EngineCluster.timer(stage.cluster, waiting)
   },
   tick: (stage, { words: [id, milliseconds] }) => {
-    stage.cluster.now += Notation.parseNumber(milliseconds)
+    stage.cluster.now += Notation.parseTime(milliseconds)
     EngineCluster.timer(stage.cluster, liveNode(stage, id))
   },
-  wait: (stage, { words: [milliseconds] }) => pass(stage, Notation.parseNumber(milliseconds), () => {}),
+  wait: (stage, { words: [milliseconds] }) => pass(stage, Notation.parseTime(milliseconds), () => {}),
   settle: (stage) => quietly(stage, () => deliverAll(stage)),
   run: (stage, { words: [milliseconds] }) =>
-    quietly(stage, () => pass(stage, Notation.parseNumber(milliseconds), () => deliverAll(stage))),
+    quietly(stage, () => pass(stage, Notation.parseTime(milliseconds), () => deliverAll(stage))),
   drop: ({ cluster }, { words }) => {
     const dropped = select(cluster.flights, words)
     cluster.flights = cluster.flights.filter((flight) => !dropped.includes(flight))

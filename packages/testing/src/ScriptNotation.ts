@@ -32,6 +32,13 @@ export const parseNumber = (text: string | undefined): number => {
   return value
 }
 
+/** So many milliseconds, which need not be whole. */
+export const parseTime = (text: string | undefined): number => {
+  const value = Number(text)
+  if (text === undefined || text === "" || !Number.isFinite(value)) throw new Error(`"${text}" is no time`)
+  return value
+}
+
 /** `a,b,c`; `-` for none. */
 export const parseList = (text: string): ReadonlyArray<string> => (text === "-" ? [] : text.split(","))
 

@@ -30,6 +30,15 @@ export const make = (): Snapshots => ({
   found: new WeakSet()
 })
 
+/** The same, to go on in another way. What was found to be true was so before the ways part, or is met on one only. */
+export const copy = ({ applied, done, founding, found, open }: Snapshots): Snapshots => ({
+  applied: new Map(applied),
+  founding,
+  open: new Map(open),
+  done,
+  found
+})
+
 /** A node, and its state machine if it is known. */
 export interface Held {
   readonly id: LogPosition.NodeId

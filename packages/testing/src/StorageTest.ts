@@ -12,7 +12,8 @@
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import { adoptionCases, readingCases } from "./internal/StorageAdopting.ts"
+import { adoptionCases, meanwhileCases, readingCases } from "./internal/StorageAdopting.ts"
+import * as Damage from "./internal/StorageDamage.ts"
 import { deathCases } from "./internal/StorageDying.ts"
 import type * as Life from "./internal/StorageLife.ts"
 import { boundaryCases, growthCases, truncationCases } from "./internal/StorageLogs.ts"
@@ -55,6 +56,7 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     interruptedCases(makeDisk)
     growingCases(makeDisk)
     adoptionCases(makeDisk)
+    meanwhileCases(makeDisk)
     readingCases(makeDisk)
     chunkCases(makeDisk)
     endingCases(makeDisk)
@@ -62,4 +64,24 @@ export const suite = <E>(name: string, makeDisk: MakeDisk<E>): void => {
     installCases(makeDisk)
     deathCases(makeDisk)
   })
+}
+
+/**
+ * Makes a new, empty disk: the layer that opens it, as for `suite`, and a way to damage what was written with an entry, while
+ * no layer has it open.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeDamageableDisk<E> = Damage.MakeDamageableDisk<E>
+
+/**
+ * Declares the cases of a storage that tells damage from the end of its log, and reports it as `damaged`. One that refuses
+ * such a disk with `Corrupt` keeps the contract too, and has no use for these.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const damageSuite = <E>(name: string, makeDisk: MakeDamageableDisk<E>): void => {
+  Damage.damageCases(name, makeDisk)
 }

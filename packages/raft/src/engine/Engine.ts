@@ -105,6 +105,17 @@ export const stepAll = (state: State, inputs: ReadonlyArray<Input>): Next => {
   return result
 }
 
+/**
+ * The clock of inputs goes ahead by so many milliseconds, because the node may have slept, or somebody has set a clock:
+ * nobody knows. A leader takes it for time that has passed, and so its lease ends. All others take it for none: what they
+ * have promised to the leader that they hear lasts as long as it would have, for that leader's lease counts on it (§6.4.1).
+ */
+export const sleep = (state: State, millis: number): State => {
+  if (millis === 0 || isLeader(state)) return state
+  const { electionDeadline, heardLeaderAt } = state
+  return { ...state, electionDeadline: electionDeadline + millis, heardLeaderAt: heardLeaderAt + millis }
+}
+
 /** When the node wants a `Timer`, on the clock of its inputs. */
 export const deadline = (state: State): number =>
   Math.min(

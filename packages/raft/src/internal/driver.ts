@@ -22,7 +22,7 @@ import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
 import { type Fatal, NotLeader } from "../RaftError.ts"
 import { StateMachine } from "../StateMachine.ts"
-import { Storage } from "../Storage.ts"
+import { Storage, StorageError } from "../Storage.ts"
 import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
 import * as Chunks from "./chunks.ts"
@@ -55,6 +55,8 @@ const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options,
   const storage = yield* Storage
   const incarnation = yield* Random.nextIntBetween(1, Number.MAX_SAFE_INTEGER)
   const recovered = yield* storage.open({ cluster, node: id, incarnation })
+  // Its vote, and what it acknowledges, would count for more than it knows.
+  if (recovered.damaged !== undefined) return yield* new StorageError({ reason: recovered.damaged.found })
   const seed = yield* Random.nextIntBetween(0, 0x7fff_ffff)
   const now = time.now()
   const founders = bootstrap === undefined ? {} : { bootstrap }

@@ -56,6 +56,7 @@ const gather = (state: State, now: number, options: Options): ReadonlyArray<Inpu
 export const make = ([start, first]: Next, options: Options): Loop => {
   const { inbox, onTurn, operations, proposals, reads, tail, time, timer } = options
   let state = start
+  let slept = time.slept
 
   const carryOut = ([after, outputs]: Next): void => {
     if (after.durability.durable !== state.durability.durable) tail.release(after.durability.durable)
@@ -68,7 +69,8 @@ export const make = ([start, first]: Next, options: Options): Loop => {
 
   const turn = Effect.sync(() => {
     const now = time.now()
-    const before = state
+    const before = Engine.sleep(state, time.slept - slept)
+    slept = time.slept
     carryOut(Engine.stepAll(before, gather(before, now, options)))
     proposals.expire(now)
     reads.expire(now)

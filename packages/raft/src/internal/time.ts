@@ -4,6 +4,8 @@
  * A platform's monotonic clock may stand still while the machine is suspended; then a leader would wake up and take its
  * lease for fresh. The wall clock shows it: when that has run ahead of the other, the difference is time that has passed.
  * Should somebody only have set the wall clock, a leader steps down once for nothing. Set back, it changes nothing.
+ *
+ * What a node has promised for a time must not end for that reason: `slept` says how much of the time is doubtful.
  */
 import type * as Clock from "effect/Clock"
 
@@ -32,6 +34,11 @@ export class Time {
       this.ahead = ahead
     }
     return monotonic + this.asleep
+  }
+
+  /** How much of all the time until the last look passed by the wall clock only. Never less than before. */
+  get slept(): number {
+    return this.asleep
   }
 
   private monotonic(): number {

@@ -7,10 +7,13 @@
  * used again, or mean nothing in the next container, cannot go wrong here. SQLite itself knows which files its own
  * process has locked, which the operating system would not tell; so two layers in one process exclude each other too.
  *
+ * It is a reference, like the disk, so that a test whose disk is not the real one leaves that alone.
+ *
  * On POSIX a process loses its lock when it closes any other descriptor of the file: a program must not copy its own
  * directory's `lock` while a node is running. Other processes may do as they like.
  */
 import { Locked, StorageError } from "effect-raft/Storage"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { join } from "node:path"
@@ -33,13 +36,23 @@ const lock = (path: string): DatabaseSync => {
   }
 }
 
-/** Holds the directory until the scope closes, or fails with `Locked`. */
-export const acquire = (directory: string): Effect.Effect<void, StorageError, Scope.Scope> => {
-  const path = join(directory, "lock")
-  const locked = Effect.try({
-    try: () => lock(path),
-    catch: (cause) =>
-      isBusy(cause) ? new StorageError({ reason: new Locked({ path: directory }) }) : failed("lock", path, cause)
-  })
-  return Effect.asVoid(Effect.acquireRelease(locked, (database) => Effect.sync(() => database.close())))
+export interface DirectoryLock {
+  /** Holds the directory until the scope closes, or fails with `Locked`. */
+  readonly acquire: (directory: string) => Effect.Effect<void, StorageError, Scope.Scope>
 }
+
+const sqlite: DirectoryLock = {
+  acquire: (directory) => {
+    const path = join(directory, "lock")
+    const locked = Effect.try({
+      try: () => lock(path),
+      catch: (cause) =>
+        isBusy(cause) ? new StorageError({ reason: new Locked({ path: directory }) }) : failed("lock", path, cause)
+    })
+    return Effect.asVoid(Effect.acquireRelease(locked, (database) => Effect.sync(() => database.close())))
+  }
+}
+
+export const DirectoryLock = Context.Reference<DirectoryLock>("@effect-raft/storage/DirectoryLock", {
+  defaultValue: () => sqlite
+})

@@ -13,8 +13,11 @@ import { Reader, textSize, Writer } from "./Bytes.ts"
 /** A high bit, a name, and line ends that a transfer as text would not survive. */
 const magic = Buffer.from([0x89, 0x52, 0x61, 0x66, 0x74, 0x0d, 0x0a, 0x1a])
 
-/** Since 2, memberships in records are whole, and every file but the first begins with a checkpoint. 1 is still read. */
-export const version = 2
+/**
+ * Since 2, memberships in records are whole, and every file but the first begins with a checkpoint. Since 3, each record
+ * tells how far the node had come. Both older ones are still read.
+ */
+export const version = 3
 const block = 4096
 const preambleSize = 16
 

@@ -2,15 +2,17 @@
  * Where each entry of the log lies: one row per record that holds entries, in columns of numbers.
  *
  * A record that a later one has cut short keeps its row; what counts of it ends where the next row begins. So rows
- * only ever go from the end (truncation) or from the front (a new boundary), and 32 bytes per record is all it takes.
+ * only ever go from the end (truncation) or from the front (a new boundary), and 36 bytes per record is all it takes.
  */
 import type { LogPosition } from "effect-raft/engine"
+import * as Entries from "effect-raft/Entries"
+import type { StorageWrite } from "effect-raft/Storage"
 
 type Index = LogPosition.Index
 
 /** A record, and which of its entries belong to the log. */
 export interface Row {
-  /** The number of the file, in the order in which they were made. */
+  /** The sequence of the file: its name, in the order in which they were made. */
   readonly segment: number
   readonly offset: number
   readonly size: number
@@ -21,12 +23,22 @@ export interface Row {
 export class LogIndex {
   #firsts = new Float64Array(256)
   #offsets = new Float64Array(256)
-  #segments = new Uint32Array(256)
+  /** Files are named by sequences, which outgrow 32 bits. */
+  #segments = new Float64Array(256)
   #sizes = new Uint32Array(256)
   /** How many bytes of entries the record holds; 0 once it was cut short, for nobody knows. */
   #payloads = new Float64Array(256)
   #count = 0
   #last: Index = 0
+
+  /** Takes note of where a write's entries lie: in the record of `size` bytes at `offset`. */
+  follow({ boundary, entries, truncateAfter }: StorageWrite, segment: number, offset: number, size: number): void {
+    if (truncateAfter !== undefined) this.truncateAfter(truncateAfter)
+    if (entries !== undefined && entries.ends.length > 0) {
+      this.add({ segment, offset, size, first: entries.first, last: Entries.last(entries) }, entries.bytes.length)
+    }
+    if (boundary !== undefined) this.dropThrough(boundary.index)
+  }
 
   /** A record with the entries `first` to `last`, right after those that are there. */
   add(row: Row, payload: number): void {
@@ -115,15 +127,12 @@ export class LogIndex {
       wider.set(column)
       return wider
     }
-    const doubled = (column: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const wider = new Uint32Array(column.length * 2)
-      wider.set(column)
-      return wider
-    }
     this.#firsts = grown(this.#firsts)
     this.#offsets = grown(this.#offsets)
     this.#payloads = grown(this.#payloads)
-    this.#segments = doubled(this.#segments)
-    this.#sizes = doubled(this.#sizes)
+    this.#segments = grown(this.#segments)
+    const sizes = new Uint32Array(this.#sizes.length * 2)
+    sizes.set(this.#sizes)
+    this.#sizes = sizes
   }
 }

@@ -8,7 +8,11 @@
  * was told that these records are durable, and they go. Anything else that is wrong cannot come from a crash, for a
  * batch is begun only when the one before it is durable: a damaged record with one of a later batch behind it, one
  * that is out of its sequence, one that says nonsense under a good checksum. Then there is damage to what others were
- * promised, and the log is refused: to cut it there could take away what is committed.
+ * promised, and to cut the log there could take away what is committed.
+ *
+ * A record that fails its checksum, with an intact one behind it that tells how far the node had come, is lost and
+ * nothing worse: what comes before is sound, and how much is missing is known. This is answered, and it is for others to
+ * see what becomes of it. All else is refused.
  *
  * What cannot be told apart is damage to the last batch and a crash during it. It is taken for the crash.
  */
@@ -52,6 +56,14 @@ export interface Scanned {
   readonly lastBatch: number
   /** Whether there is something behind `end` that must go. */
   readonly torn: boolean
+  /** What is wrong at `end`, where something is lost that was durable. */
+  readonly damage?: Damage
+}
+
+export interface Damage {
+  readonly detail: string
+  /** How far the node had come by the last intact record in the file; undefined if there is none that tells. */
+  readonly reach: WalRecord.Reach | undefined
 }
 
 export const corrupt = (path: string, offset: number, detail: string): StorageError =>
@@ -68,10 +80,17 @@ export const scan = Effect.fnUntraced(function*(options: Options) {
   while (end < window.size) {
     const found = recordInSight(options, end) ?? (yield* recordAt(options, end))
     if (typeof found === "string") {
-      if (!isLast) return yield* refuse(`${found}, and the log goes on in another file`)
       if (isCheckpoint(options, end)) return yield* refuse(`${found}, and it is a checkpoint`)
-      yield* assertTorn(options, end, sequence, found)
-      return { end, nextSequence: sequence, lastBatch, torn: true }
+      const scanned = { end, nextSequence: sequence, lastBatch, torn: false }
+      const behind = yield* lookBehind(options, end + 1, sequence)
+      if (!isLast) {
+        const detail = `${found}, and the log goes on in another file`
+        return { ...scanned, damage: { detail, reach: behind.reach } } satisfies Scanned
+      }
+      if (behind.later === undefined) return { ...scanned, torn: true } satisfies Scanned
+      const detail =
+        `${found}, and record ${behind.later.head.sequence} stands behind it, at byte ${behind.later.offset}`
+      return { ...scanned, damage: { detail, reach: behind.reach } } satisfies Scanned
     }
     const { head } = found
     if (head.sequence !== sequence) {
@@ -88,7 +107,7 @@ export const scan = Effect.fnUntraced(function*(options: Options) {
     sequence++
     end += found.size
   }
-  return { end, nextSequence: sequence, lastBatch, torn: false }
+  return { end, nextSequence: sequence, lastBatch, torn: false } satisfies Scanned
 })
 
 const isCheckpoint = ({ hasCheckpoint, start }: Options, offset: number): boolean => hasCheckpoint && offset === start
@@ -127,21 +146,36 @@ const recordAt = Effect.fnUntraced(function*(options: Options, offset: number) {
 })
 
 /**
- * Succeeds if what is wrong at `offset`, where record `sequence` belongs, can come from a crash: if every intact record
- * behind it belongs to the same batch.
+ * What stands behind a place where something is wrong and record `sequence` belongs. Unless an intact record of a later
+ * batch does, what is wrong can come from a crash.
  */
-const assertTorn = Effect.fnUntraced(function*(options: Options, offset: number, sequence: number, detail: string) {
-  let next = yield* intactRecord(options, offset + 1)
+const lookBehind = Effect.fnUntraced(function*(options: Options, offset: number, sequence: number) {
+  let later: Found | undefined
+  let reach: WalRecord.Reach | undefined
+  let next = yield* intactRecord(options, offset)
   while (next !== undefined) {
     const { head } = next
     const isOfSameBatch = head.sequence > sequence && head.sequence - head.place <= sequence
-    if (!isOfSameBatch) {
-      const behind = `and record ${head.sequence} stands behind it, at byte ${next.offset}`
-      return yield* corrupt(options.window.file.path, offset, `${detail}, ${behind}`)
-    }
+    if (!isOfSameBatch) later ??= { ...next, body: noBody }
+    // What comes from an earlier time tells nothing of what came last.
+    if (head.sequence < sequence) return { later, reach: undefined }
+    reach = reachIn(options, next) ?? reach
     next = yield* intactRecord(options, next.offset + next.size)
   }
+  return { later, reach }
 })
+
+const noBody = Buffer.alloc(0)
+
+/** How far the node had come by the last intact record of a file that follows a damaged one. */
+export const lastReach = Effect.fnUntraced(function*(options: Options) {
+  return (yield* lookBehind(options, options.start, options.sequence)).reach
+})
+
+const reachIn = ({ version }: Options, { body }: Found): WalRecord.Reach | undefined => {
+  const decoded = WalRecord.decodeBody(version, body)
+  return decoded?._tag === "Checkpoint" ? WalRecord.reachOf(decoded.recovered) : decoded?.reach
+}
 
 /** The first intact record at `offset` or anywhere behind it. */
 const intactRecord = Effect.fnUntraced(function*(options: Options, offset: number) {

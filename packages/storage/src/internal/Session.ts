@@ -4,16 +4,18 @@
  * A session changes only once a write is durable. Until then readers see the log as it was, and what they have begun
  * to read stays where it is, for nothing in a file is ever written over.
  */
-import { Log, type LogPosition, type State } from "effect-raft/engine"
+import type { LogPosition, State } from "effect-raft/engine"
 import * as Entries from "effect-raft/Entries"
 import * as Recovery from "effect-raft/Recovery"
-import type { Identity, StorageError, StorageWrite } from "effect-raft/Storage"
+import type { Damaged, Identity, Loaded, StorageError, StorageWrite } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import * as DamageNote from "./DamageNote.ts"
 import { Disk, failed, readAll, writeAll } from "./Disk.ts"
-import { FileWindow } from "./FileWindow.ts"
-import { LogIndex, type Row } from "./LogIndex.ts"
+import * as FileHeader from "./FileHeader.ts"
+import type { LogIndex, Row } from "./LogIndex.ts"
 import * as LogScan from "./LogScan.ts"
+import * as ReadBack from "./ReadBack.ts"
 import * as Segment from "./Segment.ts"
 import * as Snapshots from "./Snapshots.ts"
 import * as WalRecord from "./WalRecord.ts"
@@ -30,6 +32,10 @@ export interface Session {
   /** Oldest first; records are added to the last one. */
   readonly segments: Array<Segment.Segment>
   recovered: State.Recovered
+  /** What is lost of the log, and not said to be repaired. */
+  damaged: Damaged | undefined
+  /** The damage that is on the disk as it was found, and must be cut off before anything is written. */
+  lost: ReadBack.ReadBack | undefined
   /** Where the next record goes, in the last file. */
   end: number
   nextSequence: number
@@ -40,12 +46,7 @@ export interface Options {
   readonly maxRecordBytes: number
   readonly scanBytes: number
   readonly segmentBytes: number
-}
-
-/** What has been read back so far. */
-interface Reading {
-  readonly index: LogIndex
-  recovered: State.Recovered
+  readonly syncBytes: number
 }
 
 /** Reads back what earlier sessions made durable. */
@@ -53,122 +54,79 @@ export const open = Effect.fnUntraced(function*(options: Options, identity: Iden
   const { directory } = options
   const disk = yield* Disk
   const found = yield* Segment.sequences(directory)
-  if (found.length === 0) yield* Segment.create(directory, identity, 1, Recovery.fresh)
+  if (found.length === 0) {
+    yield* Snapshots.assertNone(directory)
+    yield* Segment.create(directory, identity, 1, Recovery.fresh)
+  }
   const segments: Array<Segment.Segment> = []
   for (const sequence of found.length === 0 ? [1] : found) {
     segments.push(yield* Segment.open(directory, sequence, identity))
   }
-  yield* assertOneDisk(segments)
-  const reading: Reading = { index: new LogIndex(), recovered: Recovery.fresh }
-  const scanned = yield* scanAll(options, segments, reading)
+  const there = yield* ReadBack.read(options, segments)
+  const { behind, index, segment, sound } = there
+  const { header: { identity: owner, seed } } = segment
+  const damaged = yield* ReadBack.damageIn(there, yield* DamageNote.read(directory, seed), options)
+  const recovered = damaged === undefined ? there.recovered : Recovery.damaged(there.recovered, damaged)
+  const snapshots = yield* Snapshots.open(directory, seed, options.syncBytes, recovered.snapshot)
+  const session: Session = {
+    options,
+    identity: owner,
+    index,
+    snapshots,
+    scope: yield* Scope.Scope,
+    segments: segments.filter((each) => !behind.includes(each)),
+    recovered,
+    damaged,
+    lost: sound.damage === undefined ? undefined : there,
+    end: sound.end,
+    nextSequence: sound.nextSequence
+  }
+  // Everything was looked at, and only from here on is anything changed: what is damaged stays as it was found.
+  if (session.lost !== undefined) return session
+  yield* Segment.settle(segment, sound, options.scanBytes)
   // Who made a file may have died before its name was durable.
   yield* disk.syncDirectory(directory)
-  const { index, recovered } = reading
-  const owner = segments[0]?.header.identity ?? identity
-  const snapshots = yield* Snapshots.open(directory, segments[0]?.header.seed ?? 0, recovered.snapshot)
-  const { end, nextSequence } = scanned
-  const scope = yield* Scope.Scope
-  const session: Session = { options, identity: owner, index, snapshots, scope, segments, recovered, end, nextSequence }
+  yield* snapshots.sweep
   yield* retireCovered(session)
   yield* Segment.sweep(directory)
+  yield* DamageNote.sweep(directory)
+  yield* catchUp(session, there.recovered)
   // What a file of an older format may not hold goes into a new one.
-  if ((segments.at(-1)?.header.version ?? 0) < newest) yield* rotate(session)
+  if (segment.header.version < FileHeader.version) yield* rotate(session)
   return session
 })
 
-/** A file of the same node that was made on another disk, before that one was lost, has no place among the others. */
-const assertOneDisk = Effect.fnUntraced(function*([oldest, ...others]: ReadonlyArray<Segment.Segment>) {
-  const incarnation = oldest?.header.identity.incarnation
-  for (const { file, header } of others) {
-    const found = header.identity.incarnation
-    if (found === incarnation) continue
-    const detail = `it belongs to incarnation ${found} of the node, and those before it to ${incarnation}`
-    return yield* LogScan.corrupt(file.path, 0, detail)
-  }
+export const loaded = ({ damaged, identity: { incarnation }, recovered }: Session): Loaded => ({
+  ...recovered,
+  incarnation,
+  ...(damaged && { damaged })
 })
 
-const newest = 2
-
-const scanAll = Effect.fnUntraced(function*(
-  { maxRecordBytes, scanBytes }: Options,
-  segments: ReadonlyArray<Segment.Segment>,
-  reading: Reading
-) {
-  let scanned: LogScan.Scanned | undefined
-  for (const [place, segment] of segments.entries()) {
-    const { file, header, sequence } = segment
-    if (scanned !== undefined && scanned.nextSequence !== sequence) {
-      const detail = `record ${sequence} begins the file, and record ${scanned.nextSequence} should: a file is missing`
-      return yield* LogScan.corrupt(file.path, 0, detail)
-    }
-    const isLast = place === segments.length - 1
-    scanned = yield* LogScan.scan({
-      window: new FileWindow(file, yield* file.size, scanBytes),
-      version: header.version,
-      seed: header.seed,
-      sequence,
-      isLast,
-      hasCheckpoint: Segment.checkpointsAt(sequence) > 0,
-      start: header.size,
-      maxRecordBytes,
-      visit: (body, offset, size) => visit(reading, segment, place === 0, body, offset, size)
-    })
-    if (isLast) yield* Segment.settle(segment, scanned, scanBytes)
-  }
-  const { index, recovered: { log } } = reading
-  const path = segments[0]?.file.path ?? ""
-  if (log.last > log.boundary.index && index.first > log.boundary.index + 1) {
-    const gone = `entries ${log.boundary.index + 1} to ${Math.min(index.first - 1, log.last)}`
-    return yield* LogScan.corrupt(path, 0, `${gone} are in no file: one that came before is missing`)
-  }
-  return scanned ?? (yield* failed("open", path, new Error("there is no log")))
+/** Writes down the term that damage tells of, if the log knows of none as late. */
+const catchUp = Effect.fnUntraced(function*(session: Session, known: State.Recovered) {
+  const { hardState } = session.recovered
+  if (known.hardState.term >= hardState.term) return
+  yield* appendBatch(session, [{ hardState, truncateAfter: undefined, entries: undefined, boundary: undefined }])
 })
 
-/** Takes a record in; answers with why it cannot be. */
-const visit = (
-  reading: Reading,
-  segment: Segment.Segment,
-  isOldest: boolean,
-  body: WalRecord.Body,
-  offset: number,
-  size: number
-): string | undefined => {
-  const isFirst = offset === segment.header.size
-  if (body._tag === "Checkpoint") {
-    if (!isFirst) return "a checkpoint stands where none belongs"
-    if (!isOldest && !isSame(reading.recovered, body.recovered)) {
-      return "its checkpoint contradicts what stands before it"
-    }
-    if (isOldest) reading.recovered = body.recovered
-    return undefined
+/**
+ * Cuts off what is damaged, and all that comes after. That it was there is durable before, so a crash at any place in
+ * between leaves nothing to be believed that should not be.
+ */
+const mend = Effect.fnUntraced(function*(session: Session, lost: ReadBack.ReadBack) {
+  const { behind, recovered: known, segment, sound } = lost
+  const { damaged, options: { directory, scanBytes } } = session
+  const disk = yield* Disk
+  if (damaged !== undefined) yield* DamageNote.write(directory, segment.header.seed, damaged)
+  for (const each of behind) {
+    yield* disk.remove(each.file.path)
+    yield* disk.syncDirectory(directory)
+    yield* Segment.close(each)
   }
-  if (isFirst && Segment.checkpointsAt(segment.sequence) > 0) return "the file does not begin with a checkpoint"
-  const misfit = Recovery.misfit(reading.recovered, body.write)
-  if (misfit !== undefined) return misfit
-  reading.recovered = Recovery.after(reading.recovered, body.write)
-  place(reading.index, body.write, segment.sequence, offset, size)
-  return undefined
-}
-
-const isSame = (left: State.Recovered, right: State.Recovered): boolean =>
-  left.hardState.term === right.hardState.term && left.hardState.votedFor === right.hardState.votedFor
-  && left.log.last === right.log.last && Log.lastTerm(left.log) === Log.lastTerm(right.log)
-  && left.log.boundary.index === right.log.boundary.index && left.snapshot?.index === right.snapshot?.index
-
-/** Takes note of where a write's entries lie. */
-const place = (
-  index: LogIndex,
-  { boundary, entries, truncateAfter }: StorageWrite,
-  segment: number,
-  offset: number,
-  size: number
-) => {
-  if (truncateAfter !== undefined) index.truncateAfter(truncateAfter)
-  if (entries !== undefined && entries.ends.length > 0) {
-    index.add({ segment, offset, size, first: entries.first, last: Entries.last(entries) }, entries.bytes.length)
-  }
-  if (boundary !== undefined) index.dropThrough(boundary.index)
-}
+  yield* Segment.settle(segment, { ...sound, torn: true }, scanBytes)
+  session.lost = undefined
+  yield* catchUp(session, known)
+})
 
 const current = ({ options, segments }: Session): Effect.Effect<Segment.Segment, StorageError> => {
   const last = segments.at(-1)
@@ -207,10 +165,19 @@ const retireCovered = Effect.fnUntraced(function*({ index, segments }: Session) 
   }
 })
 
-/** Adds the writes as one batch: one record each, in one call if the disk takes it all at once, and one sync. */
+/** Adds the writes, once what is damaged is cut off. */
 export const append = Effect.fnUntraced(function*(session: Session, writes: ReadonlyArray<StorageWrite>) {
-  const { index, options, snapshots } = session
+  if (session.lost !== undefined) yield* mend(session, session.lost)
   if (isFull(session)) yield* rotate(session)
+  yield* appendBatch(session, writes)
+  if (session.damaged === undefined || writes.every(({ isRepaired }) => isRepaired !== true)) return
+  yield* DamageNote.remove(session.options.directory)
+  session.damaged = undefined
+})
+
+/** Adds the writes as one batch: one record each, in one call if the disk takes it all at once, and one sync. */
+const appendBatch = Effect.fnUntraced(function*(session: Session, writes: ReadonlyArray<StorageWrite>) {
+  const { index, options, snapshots } = session
   const segment = yield* current(session)
   const pieces: Array<Uint8Array> = []
   const sizes: Array<number> = []
@@ -218,12 +185,13 @@ export const append = Effect.fnUntraced(function*(session: Session, writes: Read
   for (const [at, write] of writes.entries()) {
     const misfit = Recovery.misfit(recovered, write)
     if (misfit !== undefined) return yield* Effect.die(new Error(misfit))
-    const record = WalRecord.encode(segment.header.seed, session.nextSequence + at, at, write)
+    recovered = Recovery.after(recovered, write)
+    const reach = WalRecord.reachOf(recovered)
+    const record = WalRecord.encode(segment.header.seed, session.nextSequence + at, at, write, reach)
     if (record.size > options.maxRecordBytes) {
       const detail = `a record of ${record.size} bytes, and maxRecordBytes is ${options.maxRecordBytes}`
       return yield* failed("write", segment.file.path, new Error(detail))
     }
-    recovered = Recovery.after(recovered, write)
     pieces.push(...record.pieces)
     sizes.push(record.size)
   }
@@ -236,7 +204,7 @@ export const append = Effect.fnUntraced(function*(session: Session, writes: Read
   yield* segment.file.syncData
   for (const [at, write] of writes.entries()) {
     const size = sizes[at] ?? 0
-    place(index, write, segment.sequence, session.end, size)
+    index.follow(write, segment.sequence, session.end, size)
     session.end += size
   }
   session.recovered = recovered

@@ -29,19 +29,25 @@ const blockChecksum = (seed: number, place: number, bytes: Uint8Array): number =
   return crc32(bytes, crc32(where.bytes, seed))
 }
 
-/** Writes a snapshot's bytes as they come, in pieces of any size. */
+/**
+ * Writes a snapshot's bytes as they come, in pieces of any size. Each time `syncBytes` have been written they are synced,
+ * so that the last sync, for which others wait, has little left to do.
+ */
 export class SnapshotWriter {
   readonly #file: File
   readonly #seed: number
+  readonly #syncBytes: number
   readonly #block = Buffer.allocUnsafe(stride)
   #filled = 0
   #blocks = 0
   #size = 0
   #checksum = 0
+  #unsynced = 0
 
-  constructor(file: File, seed: number) {
+  constructor(file: File, seed: number, syncBytes: number) {
     this.#file = file
     this.#seed = seed
+    this.#syncBytes = syncBytes
   }
 
   /** How many bytes have come, and their checksum. */
@@ -79,9 +85,13 @@ export class SnapshotWriter {
     const checksum = blockChecksum(this.#seed, this.#blocks, this.#block.subarray(0, this.#filled))
     this.#block.writeUInt32LE(checksum, this.#filled)
     const written = this.#block.subarray(0, this.#filled + 4)
-    return Effect.map(writeAll(this.#file, [written], headerSize + this.#blocks * stride), () => {
+    return Effect.flatMap(writeAll(this.#file, [written], headerSize + this.#blocks * stride), () => {
       this.#blocks++
       this.#filled = 0
+      this.#unsynced += written.length
+      if (this.#unsynced < this.#syncBytes) return Effect.void
+      this.#unsynced = 0
+      return this.#file.syncData
     })
   }
 }

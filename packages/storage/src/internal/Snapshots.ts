@@ -2,14 +2,16 @@
  * The snapshots in a node's directory: the one that counts, and those that do not count yet.
  *
  * A snapshot that is being taken or received is a draft. Whole and durable, it gets a name of its own, by its entry and
- * its checksum. It counts once a record of the log says so; the one before then goes. What is in the directory and does
- * not count when it is opened is left over from a crash, and goes too.
+ * its checksum. It counts once a record of the log says so; the one before then goes. From the time on when such a record
+ * is being written, no other takes its place. What is in the directory and does not count when it is opened is left over
+ * from a crash, and goes too.
  */
 import { Log, type LogPosition } from "effect-raft/engine"
 import type { SnapshotChunk, SnapshotTaken, StorageError } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import { Disk, failed, type File } from "./Disk.ts"
@@ -28,6 +30,8 @@ export interface Snapshots {
   /** It counts now. */
   readonly adopt: (snapshot: Log.Snapshot) => Effect.Effect<void, StorageError>
   readonly read: (snapshot: Log.Snapshot, offset: number, length: number) => Effect.Effect<Uint8Array, StorageError>
+  /** Takes away what was in the directory when it was opened, and does not count. */
+  readonly sweep: Effect.Effect<void>
 }
 
 /** A snapshot that another node sends, as far as it has come. */
@@ -59,15 +63,22 @@ const receivedDraft = "received.draft"
 const nameOf = (index: number, { checksum, size }: SnapshotTaken): string =>
   `${String(index).padStart(16, "0")}-${size}-${checksum.toString(16).padStart(8, "0")}${suffix}`
 
-/** Looks at what is there, and cleans up. `counting` is the snapshot of which the log speaks. */
+/** Refuses a directory with a snapshot and no log: what was promised to others is not in it any more. */
+export const assertNone = Effect.fnUntraced(function*(directory: string) {
+  const found = (yield* (yield* Disk).list(directory)).find((name) => name.endsWith(suffix))
+  if (found !== undefined) return yield* corrupt(join(directory, found), 0, "there is a snapshot, and no log with it")
+})
+
+/** Looks at what is there, and changes nothing. `counting` is the snapshot of which the log speaks. */
 export const open = Effect.fnUntraced(function*(
   directory: string,
   seed: number,
+  syncBytes: number,
   counting: Log.Snapshot | undefined
 ) {
   const disk = yield* Disk
   const outer = yield* Effect.scope
-  const store = new Store(disk, directory, seed, outer)
+  const store = new Store(disk, directory, seed, syncBytes, outer)
   const name = counting !== undefined && counting.size > 0 ? nameOf(counting.index, counting) : undefined
   const names = yield* disk.list(directory)
   if (counting !== undefined) {
@@ -76,16 +87,16 @@ export const open = Effect.fnUntraced(function*(
     }
     yield* store.adopt(counting)
   }
-  for (const each of names) {
-    const isLeftOver = each === takenDraft || each === receivedDraft || (each.endsWith(suffix) && each !== name)
-    if (isLeftOver) yield* Effect.ignore(disk.remove(join(directory, each)))
-  }
+  const leftOver = names.filter((each) =>
+    each === takenDraft || each === receivedDraft || (each.endsWith(suffix) && each !== name)
+  )
   const snapshots: Snapshots = {
     take: (index, bytes) => store.take(index, bytes),
     receive: (chunk) => store.receive(chunk),
     prepare: (snapshot) => store.prepare(snapshot),
     adopt: (snapshot) => store.adopt(snapshot),
-    read: (snapshot, offset, length) => store.read(snapshot, offset, length)
+    read: (snapshot, offset, length) => store.read(snapshot, offset, length),
+    sweep: Effect.forEach(leftOver, (each) => Effect.ignore(disk.remove(join(directory, each))), { discard: true })
   }
   return snapshots
 })
@@ -94,16 +105,22 @@ class Store {
   readonly #disk: Disk
   readonly #directory: string
   readonly #seed: number
+  readonly #syncBytes: number
   readonly #outer: Scope.Scope
+  /** There is one draft, so one at a time. */
+  readonly #taking = Semaphore.makeUnsafe(1)
   #receiving: Receiving | undefined
   #counting: Counting | undefined
   /** By their names. */
   readonly #waiting = new Map<string, Waiting>()
+  /** The names of those of which a record is being written that says that they count. */
+  readonly #claimed = new Set<string>()
 
-  constructor(disk: Disk, directory: string, seed: number, outer: Scope.Scope) {
+  constructor(disk: Disk, directory: string, seed: number, syncBytes: number, outer: Scope.Scope) {
     this.#disk = disk
     this.#directory = directory
     this.#seed = seed
+    this.#syncBytes = syncBytes
     this.#outer = outer
   }
 
@@ -114,12 +131,13 @@ class Store {
     const draft = join(this.#directory, takenDraft)
     const writing = Effect.scoped(Effect.gen({ self: this }, function*() {
       const file = yield* this.#disk.open(draft, "empty")
-      const writer = new SnapshotFile.SnapshotWriter(file, this.#seed)
+      const writer = new SnapshotFile.SnapshotWriter(file, this.#seed, this.#syncBytes)
       yield* Stream.runForEach(bytes, (piece) => writer.push(piece))
       return yield* writer.finish(index)
     }))
     return Effect.flatMap(writing, (taken) => Effect.as(this.#nameTaken(draft, index, taken), taken)).pipe(
-      Effect.onError(() => Effect.ignore(this.#disk.remove(draft)))
+      Effect.onError(() => Effect.ignore(this.#disk.remove(draft))),
+      this.#taking.withPermit
     )
   }
 
@@ -137,7 +155,10 @@ class Store {
   prepare(snapshot: Log.Snapshot): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const isEmpty = snapshot.size === 0 && snapshot.checksum === 0
-      if (isEmpty || this.#waiting.has(nameOf(snapshot.index, snapshot))) return
+      if (isEmpty) return
+      const name = nameOf(snapshot.index, snapshot)
+      this.#claimed.add(name)
+      if (this.#waiting.has(name)) return
       const draft = join(this.#directory, receivedDraft)
       const receiving = this.#receiving
       if (receiving === undefined || !Log.isSameSnapshot(receiving.snapshot, snapshot)) {
@@ -154,6 +175,7 @@ class Store {
 
   adopt(snapshot: Log.Snapshot): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
+      this.#claimed.clear()
       const before = this.#counting
       if (before !== undefined && Log.isSameSnapshot(before.snapshot, snapshot)) return
       const name = nameOf(snapshot.index, snapshot)
@@ -204,7 +226,7 @@ class Store {
       yield* this.#forget()
       const scope = yield* Scope.fork(this.#outer)
       const file = yield* Scope.provide(this.#disk.open(join(this.#directory, receivedDraft), "empty"), scope)
-      this.#receiving = { snapshot, scope, writer: new SnapshotFile.SnapshotWriter(file, this.#seed) }
+      this.#receiving = { snapshot, scope, writer: new SnapshotFile.SnapshotWriter(file, this.#seed, this.#syncBytes) }
     })
   }
 
@@ -223,20 +245,21 @@ class Store {
     )
   }
 
-  /** The same for one that was taken here. It has the place of the one before, so there are never two. */
+  /** The same for one that was taken here. It has the place of the one before, unless that is about to count. */
   #nameTaken(draft: string, index: LogPosition.Index, taken: SnapshotTaken): Effect.Effect<void, StorageError> {
     return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
-      const before = this.#letGo(({ isTaken }) => isTaken)
       yield* this.#name(draft, taken, { index, isTaken: true })
       const { snapshot } = this.#counting ?? {}
-      const inUse = [nameOf(index, taken), snapshot && nameOf(snapshot.index, snapshot)]
-      for (const each of before) if (!inUse.includes(each)) yield* this.#remove(each)
+      const inUse = [nameOf(index, taken), snapshot && nameOf(snapshot.index, snapshot), ...this.#claimed]
+      for (const each of this.#letGo(({ isTaken }, name) => isTaken && !inUse.includes(name))) {
+        yield* this.#remove(each)
+      }
     }))
   }
 
   /** The names of those that wait and no longer count for anything. */
-  #letGo(isGone: (waiting: Waiting) => boolean): Array<string> {
-    const gone = [...this.#waiting].filter(([, waiting]) => isGone(waiting)).map(([name]) => name)
+  #letGo(isGone: (waiting: Waiting, name: string) => boolean): Array<string> {
+    const gone = [...this.#waiting].filter(([name, waiting]) => isGone(waiting, name)).map(([name]) => name)
     for (const name of gone) this.#waiting.delete(name)
     return gone
   }

@@ -3,15 +3,18 @@
  * checkpoint: all there is by then but the payloads, so that the files before it may go.
  *
  *     head   magic 4 │ checksum of what follows in the head 4 │ sequence 8 │ place in its batch 4 │ body's size 4 │ body's checksum 4
- *     body   which parts 1 │ hard state │ truncation │ boundary │ snapshot │ entries: first, runs, sizes, bytes
+ *     body   which parts 1 │ reach 24 │ hard state │ truncation │ boundary │ snapshot │ entries: first, runs, sizes, bytes
  *     or     checkpoint 1 │ hard state │ boundary │ snapshot │ runs │ memberships │ last
  *
  * The head has a checksum of its own, so a size is believed, and memory taken for it, only if it was written like
  * that. Both checksums go on from the file's seed: zeros are no record, and neither is a record of another file. The
  * sequence tells a record that is missing, or that came back from an earlier time. The place in the batch tells which
  * records were synced together: everything before a batch was durable when the batch was written.
+ *
+ * The reach is how far the node had come with this record: its term, and the last entry of its log. Where a record before
+ * it is damaged, it tells how much there was; neither what is lost nor anything behind the damage could.
  */
-import { Log, Membership, type State } from "effect-raft/engine"
+import { Log, type LogPosition, Membership, type State } from "effect-raft/engine"
 import { type Entries, isWellFormed } from "effect-raft/Entries"
 import * as MembershipCodec from "effect-raft/MembershipCodec"
 import type { StorageWrite } from "effect-raft/Storage"
@@ -43,22 +46,42 @@ const allParts = 63
 /** Stands in the place of the parts. */
 const checkpointMark = 128
 
-/** What a body says. */
+/** How far a node had come. */
+export interface Reach {
+  readonly term: LogPosition.Term
+  readonly last: LogPosition.Index
+  readonly lastTerm: LogPosition.Term
+}
+
+export const reachOf = ({ hardState, log }: State.Recovered): Reach => ({
+  term: hardState.term,
+  last: log.last,
+  lastTerm: Log.lastTerm(log)
+})
+
+/** What a body says. Before version 3 it has no reach. */
 export type Body =
-  | { readonly _tag: "Write"; readonly write: StorageWrite }
+  | { readonly _tag: "Write"; readonly write: StorageWrite; readonly reach: Reach | undefined }
   | { readonly _tag: "Checkpoint"; readonly recovered: State.Recovered }
 
 /** Payloads up to this size are copied into the record: one more piece for the system call costs more. */
 const smallPayload = 4096
 
-export const encode = (seed: number, sequence: number, place: number, write: StorageWrite): Encoded => {
+/** The record of a write after which the node has come as far as `reach`. */
+export const encode = (
+  seed: number,
+  sequence: number,
+  place: number,
+  write: StorageWrite,
+  reach: Reach
+): Encoded => {
   const { entries } = write
   const payload = entries?.bytes ?? noBytes
   const isSmall = payload.length <= smallPayload
   const parts = described(write)
   const writer = new Writer(headSize + describedSize(parts) + (isSmall ? payload.length : 0))
   writer.raw(emptyHead)
-  describe(writer, parts)
+  describe(writer, parts, reach)
   if (isSmall) writer.raw(payload)
   const start = crc32(writer.bytes.subarray(headSize), seed)
   const size = writer.bytes.length - headSize + (isSmall ? 0 : payload.length)
@@ -116,7 +139,7 @@ const described = (write: StorageWrite): Described => ({
 
 const describedSize = ({ boundary, snapshot, write }: Described): number => {
   const { entries, hardState, truncateAfter } = write
-  let size = 1
+  let size = 1 + reachSize
   if (hardState !== undefined) size += 8
   if (hardState?.votedFor !== undefined) size += textSize(hardState.votedFor)
   if (truncateAfter !== undefined) size += 8
@@ -126,7 +149,9 @@ const describedSize = ({ boundary, snapshot, write }: Described): number => {
   return size
 }
 
-const describe = (writer: Writer, { boundary, snapshot, write }: Described): void => {
+const reachSize = 24
+
+const describe = (writer: Writer, { boundary, snapshot, write }: Described, reach: Reach): void => {
   const { entries, hardState, truncateAfter } = write
   const vote = hardState?.votedFor
   writer.uint8(
@@ -134,6 +159,9 @@ const describe = (writer: Writer, { boundary, snapshot, write }: Described): voi
       | (truncateAfter === undefined ? 0 : parts.truncation) | (write.boundary === undefined ? 0 : parts.boundary)
       | (entries === undefined ? 0 : parts.entries) | (write.snapshot === undefined ? 0 : parts.snapshot)
   )
+  writer.integer(reach.term)
+  writer.integer(reach.last)
+  writer.integer(reach.lastTerm)
   if (hardState !== undefined) writer.integer(hardState.term)
   if (vote !== undefined) writer.text(vote)
   if (truncateAfter !== undefined) writer.integer(truncateAfter)
@@ -211,6 +239,9 @@ export const decodeBody = (version: number, body: Buffer): Body | undefined => {
   if (version > 1 && present === checkpointMark) return readCheckpoint(reader)
   const has = (part: number) => (present & part) !== 0
   if (present > (version > 1 ? allParts : 31) || (has(parts.vote) && !has(parts.hardState))) return undefined
+  const reach = version > 2
+    ? { term: reader.integer(), last: reader.integer(), lastTerm: reader.integer() }
+    : undefined
   const hardState = has(parts.hardState)
     ? { term: reader.integer(), votedFor: has(parts.vote) ? reader.text() : undefined }
     : undefined
@@ -219,7 +250,8 @@ export const decodeBody = (version: number, body: Buffer): Body | undefined => {
   const snapshot = has(parts.snapshot) ? readSnapshot(reader) : undefined
   const entries = has(parts.entries) ? readEntries(reader) : undefined
   if (reader.damaged || reader.left > 0 || (entries !== undefined && !isWellFormed(entries))) return undefined
-  return { _tag: "Write", write: { hardState, truncateAfter, entries, boundary, ...(snapshot && { snapshot }) } }
+  const write = { hardState, truncateAfter, entries, boundary, ...(snapshot && { snapshot }) }
+  return { _tag: "Write", write, reach }
 }
 
 const readCheckpoint = (reader: Reader): Body | undefined => {

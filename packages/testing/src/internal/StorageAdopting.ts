@@ -160,3 +160,27 @@ export const readingCases = <E>(makeDisk: MakeDisk<E>) => {
       ))
   })
 }
+
+export const meanwhileCases = <E>(makeDisk: MakeDisk<E>) =>
+  describe("a snapshot comes to count while its write is under way", () => {
+    it.effect("though another is taken meanwhile, which can count later", () =>
+      Effect.gen(function*() {
+        for (const index of [6, 7]) {
+          const layer = yield* filled(makeDisk)
+          const other = index === 6 ? bytes : stateOf(300)
+          const first: ReadonlyArray<StorageWrite> = Array.from({ length: 20 }, () => write({}))
+          yield* life(layer, (storage) =>
+            Effect.gen(function*() {
+              yield* storage.takeSnapshot(6, inPieces(bytes))
+              const writing = yield* Effect.forkChild(storage.write([...first, adopting]), { startImmediately: true })
+              yield* storage.takeSnapshot(index, inPieces(other))
+              yield* Fiber.join(writing)
+              yield* isWhole(storage, snapshot, bytes)
+              if (index > 6) yield* storage.write([write({ snapshot: snapshotOf(index, 1, other) })])
+              yield* isWhole(storage, snapshotOf(index, 1, other), other)
+            }))
+
+          yield* life(layer, (storage) => isWhole(storage, snapshotOf(index, 1, other), other))
+        }
+      }))
+  })
