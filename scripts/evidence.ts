@@ -97,7 +97,7 @@ export const layers: ReadonlyArray<Layer> = [
   {
     name: "processes",
     meaning: "real processes",
-    files: ["test/{kill,grow,catchup,snapshot}.test.ts"],
+    files: ["test/!(browser|toolchain).test.ts"],
     areas: ["engine", "driver", "storage", "transport"]
   }
 ]

@@ -27,7 +27,10 @@ describe("the scoreboard", () => {
         files: { "a.test.ts": { walks: 2 } }
       },
       mutants: undefined,
-      model: { command: "pnpm model", configurations: [{ name: "three nodes", states: 1_234_567, isExhausted: true }] },
+      model: {
+        bound: 2_000_000,
+        configurations: [{ name: "three nodes", states: 1_234_567, isExhausted: true, seconds: 12.5 }]
+      },
       simulate: { command: "pnpm simulate", seeds: 200, operations: 41_000, faults: { kill: 17 } }
     })
 

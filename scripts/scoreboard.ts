@@ -8,7 +8,7 @@
  *
  *     tests.json       what tests said in `task.meta.counts`, by file      pnpm scoreboard --measure
  *     mutants.json     who noticed which rule is gone (`findings.ts`)      pnpm mutate
- *     model.json       { command, configurations: [{ name, states, … }] }  pnpm model --json docs/scoreboard/model.json
+ *     model.json       { bound, configurations: [{ name, states, … }] }    pnpm model --json docs/scoreboard/model.json
  *     simulate.json    { command, seeds, steps, operations, faults: {} }   pnpm simulate --json docs/scoreboard/simulate.json
  */
 import { spawnSync } from "node:child_process"
@@ -33,7 +33,8 @@ interface Tests {
 
 /** Of figures that other commands write, whatever is a number is printed. */
 interface Model {
-  readonly command: string
+  /** How many states of each configuration were looked at, at most. */
+  readonly bound: number
   readonly configurations: ReadonlyArray<Readonly<Record<string, unknown>>>
 }
 
@@ -89,11 +90,16 @@ const aboutTests = (tests: Tests | undefined): string => {
   ].join("\n")
 }
 
+/** Figures that say something about the machine, and nothing about what was tried. */
+const ofTheMachine = ["seconds", "statesPerSecond"]
+
 const aboutModel = (model: Model | undefined): string => {
   if (model === undefined) return missing("model", "pnpm model --json docs/scoreboard/model.json")
-  const columns = [...new Set(model.configurations.flatMap((each) => Object.keys(each)))]
+  const columns = [...new Set(model.configurations.flatMap((each) => Object.keys(each)))].filter((name) =>
+    !ofTheMachine.includes(name)
+  )
   return [
-    `From \`${model.command}\`.`,
+    `From \`pnpm model --states ${model.bound} --json docs/scoreboard/model.json\`.`,
     "",
     row(columns),
     row(columns.map(() => "---")),

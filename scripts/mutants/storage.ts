@@ -63,8 +63,8 @@ export const storage: ReadonlyArray<Mutant> = [
   {
     name: "damage-is-taken-for-a-crash",
     file: file("LogScan"),
-    find: "      yield* assertTorn(options, end, sequence, found)\n",
-    replace: "",
+    find: "if (behind.later === undefined) return { ...scanned, torn: true } satisfies Scanned",
+    replace: "if (behind !== undefined) return { ...scanned, torn: true } satisfies Scanned",
     removes: "refuses a log that is damaged before its end"
   },
   {
@@ -83,7 +83,7 @@ export const storage: ReadonlyArray<Mutant> = [
   },
   {
     name: "missing-file-is-not-noticed",
-    file: file("Session"),
+    file: file("ReadBack"),
     find: "if (scanned !== undefined && scanned.nextSequence !== sequence) {",
     replace: "if (scanned !== undefined && scanned.nextSequence < 0) {",
     removes: "notices that a file is missing"
@@ -97,7 +97,7 @@ export const storage: ReadonlyArray<Mutant> = [
   },
   {
     name: "file-of-another-disk-is-believed",
-    file: file("Session"),
+    file: file("ReadBack"),
     find: "  yield* assertOneDisk(segments)\n",
     replace: "",
     removes: "refuses files that belong to different disks"
@@ -146,8 +146,8 @@ export const storage: ReadonlyArray<Mutant> = [
   },
   {
     name: "truncated-entries-are-read",
-    file: file("Session"),
-    find: "  if (truncateAfter !== undefined) index.truncateAfter(truncateAfter)\n",
+    file: file("LogIndex"),
+    find: "    if (truncateAfter !== undefined) this.truncateAfter(truncateAfter)\n",
     replace: "",
     removes: "forgets where truncated entries were"
   },

@@ -144,6 +144,30 @@ describe("snapshots", () => {
       yield* Fiber.interrupt(lost)
     })))
 
+  it.effect("are restored when they are on the disk, however slow that is", () =>
+    seeded(Effect.gen(function*() {
+      const slow = new Set<string>()
+      const nodes = yield* TestNodes.make({
+        config: small,
+        storage: (id, storage) => ({
+          ...storage,
+          write: (writes) =>
+            Effect.andThen(Effect.suspend(() => Effect.sleep(slow.has(id) ? 50 : 0)), storage.write(writes))
+        })
+      })
+      const away = someFollower(nodes, yield* propose(nodes, words(1, 20)))
+      yield* nodes.stop(away.id)
+      yield* propose(nodes, words(21, 400))
+
+      slow.add(away.id)
+      yield* nodes.start(away.id)
+      yield* agree(nodes, words(1, 400))
+
+      assert.isUndefined((yield* nodes.get(away.id).raft.status).stopped)
+      slow.clear()
+      yield* TestClock.adjust(1000)
+    })))
+
   it.effect("that cannot be kept stop the node", () =>
     seeded(Effect.gen(function*() {
       const broken = new StorageError({
