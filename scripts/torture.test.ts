@@ -36,6 +36,8 @@ describe("torture", () => {
       { ...turn, test: "a walk", why: "seed 9, step 3" }
     ])
     assert.strictEqual(Torture.commandOf(turn), "SEED=7 pnpm test packages/raft/test/engine/walk.test.ts")
+    const model = { name: "model", files: [] }
+    assert.match(Torture.commandOf({ torture: model, seed: 7 }), /^pnpm model --states 100007 [a-z-]+$/)
   })
 
   it("takes for a failure whatever ends badly", () => {

@@ -9,8 +9,9 @@
  * Each failure is printed with the command that shows it again, and tallied at the end; the exit code is 1 if there was
  * one. What real processes do is up to the machine: their seed only says which run it was.
  */
+import * as ModelConfigurations from "@effect-raft/testing/ModelConfigurations"
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -20,9 +21,16 @@ const root = fileURLToPath(new URL("../", import.meta.url))
 
 interface Torture {
   readonly name: string
+  /** Tests that take `SEED`. */
   readonly files: ReadonlyArray<string>
-  /** Beside `SEED`, what makes it try more than it does in CI. */
-  readonly more?: Readonly<Record<string, string>>
+}
+
+/** The model checker has no seed: each turn takes one configuration, further than CI does. */
+const model = "model"
+
+const modelArguments = (seed: number): ReadonlyArray<string> => {
+  const { all } = ModelConfigurations
+  return ["--states", String(100_000 + seed % 300_000), all[seed % all.length]?.name ?? ""]
 }
 
 export const tortures: ReadonlyArray<Torture> = [
@@ -32,6 +40,7 @@ export const tortures: ReadonlyArray<Torture> = [
   { name: "services", files: ["packages/testing/test/testCluster.test.ts"] },
   { name: "wire", files: ["packages/transport/test/fuzz.test.ts"] },
   { name: "histories", files: ["packages/testing/test/linearizability.test.ts"] },
+  { name: model, files: [] },
   { name: "processes", files: ["test/kill.test.ts"] }
 ]
 
@@ -52,10 +61,8 @@ export function* seedsFrom(first: number): Generator<number, never> {
 }
 
 /** What to type to see it again. */
-export const commandOf = ({ seed, torture: { files, more = {} } }: Turn): string => {
-  const settings = Object.entries({ SEED: seed, ...more }).map(([name, value]) => `${name}=${value}`)
-  return `${settings.join(" ")} pnpm test ${files.join(" ")}`
-}
+export const commandOf = ({ seed, torture: { files, name } }: Turn): string =>
+  name === model ? `pnpm model ${modelArguments(seed).join(" ")}` : `SEED=${seed} pnpm test ${files.join(" ")}`
 
 interface Report {
   readonly testResults: ReadonlyArray<{
@@ -68,34 +75,55 @@ interface Report {
   }>
 }
 
-/** Runs the tests once. Undefined when the time was over before they were. */
-const run = async (turn: Turn, milliseconds: number): Promise<ReadonlyArray<Failure> | undefined> => {
-  const folder = mkdtempSync(join(tmpdir(), "effect-raft-"))
-  const results = join(folder, "results.json")
-  const vitest = join(root, "node_modules/vitest/vitest.mjs")
-  const { files, more } = turn.torture
-  const child = spawn(
-    process.execPath,
-    [vitest, "run", "--reporter=json", `--outputFile.json=${results}`, ...files],
-    { cwd: root, env: { ...process.env, ...more, SEED: String(turn.seed) }, stdio: "ignore", detached: true }
-  )
+/** A process and all that it starts, ended with this one; "late" when the time was over before. */
+const runProcess = async (
+  args: ReadonlyArray<string>,
+  seed: number,
+  out: number,
+  milliseconds: number
+): Promise<number | "late"> => {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, SEED: String(seed) },
+    stdio: ["ignore", out, out],
+    detached: true
+  })
   const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGKILL"))
   process.once("exit", kill)
-  const isLate = await new Promise<boolean>((resolve) => {
+  const end = await new Promise<number | "late">((resolve) => {
     const late = setTimeout(() => {
       kill()
-      resolve(true)
+      resolve("late")
     }, milliseconds)
-    child.once("exit", () => {
+    child.once("exit", (code) => {
       clearTimeout(late)
-      resolve(false)
+      resolve(code ?? 1)
     })
   })
   process.off("exit", kill)
+  return end
+}
+
+/** One turn. Undefined when the time was over before it was. */
+const run = async (turn: Turn, milliseconds: number): Promise<ReadonlyArray<Failure> | undefined> => {
+  const { seed, torture: { files, name } } = turn
+  const folder = mkdtempSync(join(tmpdir(), "effect-raft-"))
+  const results = join(folder, "results.json")
+  const printed = join(folder, "printed")
+  const vitest = [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    "--reporter=json",
+    `--outputFile.json=${results}`
+  ]
+  const args = name === model ? [join(root, "scripts/model-check.ts"), ...modelArguments(seed)] : [...vitest, ...files]
   try {
-    return isLate ? undefined : failuresOf(turn, child.exitCode ?? 1, readFileSync(results, "utf8"))
+    const end = await runProcess(args, seed, openSync(printed, "w"), milliseconds)
+    if (end === "late") return undefined
+    if (name !== model) return failuresOf(turn, end, readFileSync(results, "utf8"))
+    return end === 0 ? [] : [{ ...turn, test: "the model", why: readFileSync(printed, "utf8") }]
   } catch (cause) {
-    return [{ ...turn, test: "all", why: `the tests left no report: ${cause}` }]
+    return [{ ...turn, test: "all", why: `nothing was left to read: ${cause}` }]
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
