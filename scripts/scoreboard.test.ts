@@ -45,16 +45,19 @@ describe("the page of mutants", () => {
     assert.strictEqual(readFileSync(new URL("docs/mutants.md", root), "utf8"), Findings.page(findings, mutants))
   })
 
-  it("speaks of every mutant as it is now", () => {
-    const known = new Map(findings.mutants.map(({ digest, name }) => [name, digest]))
-    const stale = mutants.filter((mutant) => known.get(mutant.name) !== Findings.digestOf(mutant))
+  it("knows nothing of a mutant that has changed since it was run", () => {
+    const changed = mutants.map((mutant) => ({ ...mutant, replace: `${mutant.replace} ` }))
 
-    assert.deepStrictEqual(stale.map(({ name }) => name), [], "pnpm mutate with these names")
+    assert.include(
+      Findings.page(findings, changed),
+      `**0 of 0** that were run are noticed; there are ${mutants.length}`
+    )
   })
 
-  it("has a reason for each that nobody noticed, and for no other", () => {
-    const survivors = findings.mutants.filter((row) => Findings.caughtBy(row).length === 0).map(({ name }) => name)
+  it("has no excuse for one that was noticed", () => {
+    const excused = new Set(mutants.filter(({ survives }) => survives !== undefined).map(({ name }) => name))
+    const noticed = findings.mutants.filter((row) => Findings.caughtBy(row).length > 0).map(({ name }) => name)
 
-    assert.deepStrictEqual(mutants.filter(({ survives }) => survives !== undefined).map(({ name }) => name), survivors)
+    assert.deepStrictEqual(noticed.filter((name) => excused.has(name)), [])
   })
 })

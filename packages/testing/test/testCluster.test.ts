@@ -84,7 +84,7 @@ describe("a service on a cluster that is broken on purpose", () => {
     }
     // What the seeds of every day reach is known; others may be less lucky.
     if (process.env["SEED"] === undefined) assert.strictEqual(kinds.size, 12, [...kinds].join())
-  }, 120_000)
+  }, 240_000)
 
   it("does the same again, to the last byte, when the seed is the same", () => {
     const [first, second] = [runOf(4), runOf(4)]
@@ -118,7 +118,7 @@ describe("a mistake", () => {
     assert.include(found.why, "client")
     assert.strictEqual(report.verdict, "not linearizable")
     assert.isBelow(options.kinds?.length ?? 12, 12)
-  }, 120_000)
+  }, 240_000)
 
   it("of a function that asks for chance is found: another node has another total", () => {
     class Moody extends Replicated.Service<Moody>()("test/Moody", {
