@@ -79,6 +79,7 @@ export const engine = {
   ],
   arithmetic: ["Quorum", "Next"],
   rules: [
+    "Repair",
     "Roles",
     "Commit",
     "Compaction",

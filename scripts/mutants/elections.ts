@@ -21,16 +21,16 @@ export const elections: ReadonlyArray<Mutant> = [
   {
     name: "vote-for-any-log",
     file: file("Election"),
-    find: `const granted = free && state.leader === undefined && !Roles.isFenced(state)
+    find: `const granted = free && state.leader === undefined && !Roles.isKeptOut(state)
     && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))`,
-    replace: "const granted = free && state.leader === undefined && !Roles.isFenced(state)",
+    replace: "const granted = free && state.leader === undefined && !Roles.isKeptOut(state)",
     removes: "looks at the candidate's log"
   },
   {
     name: "vote-beside-the-leader",
     file: file("Election"),
-    find: "const granted = free && state.leader === undefined && !Roles.isFenced(state)",
-    replace: "const granted = free && !Roles.isFenced(state)",
+    find: "const granted = free && state.leader === undefined && !Roles.isKeptOut(state)",
+    replace: "const granted = free && !Roles.isKeptOut(state)",
     removes: "refuses its vote in a term whose leader it knows"
   },
   {
@@ -99,8 +99,8 @@ export const elections: ReadonlyArray<Mutant> = [
   {
     name: "pre-vote-for-an-older-term",
     file: file("Election"),
-    find: "const granted = !hearsLeader(state) && message.term >= state.term && !Roles.isFenced(state)",
-    replace: "const granted = !hearsLeader(state) && !Roles.isFenced(state)",
+    find: "const granted = !hearsLeader(state) && message.term >= state.term && !Roles.isKeptOut(state)",
+    replace: "const granted = !hearsLeader(state) && !Roles.isKeptOut(state)",
     removes: "refuses a pre-vote to whoever is behind in terms"
   },
   {

@@ -22,20 +22,37 @@ const propose = Effect.fnUntraced(function*(nodes: Nodes, word: string) {
 const lives = (node: TestNodes.Node) => Effect.map(node.raft.status, ({ stopped }) => stopped === undefined)
 
 describe("a node whose log is damaged", () => {
-  it.effect("does not start, says what is wrong, and leaves the disk as it is", () =>
+  it.effect("elects nobody until a leader has repaired it, and says so", () =>
     seeded(Effect.gen(function*() {
       const nodes = yield* TestNodes.make()
       const leader = yield* propose(nodes, "a")
       yield* TestClock.adjust(1000)
-      const { disk, id } = others(nodes, leader)[0] ?? assert.fail("there is nobody else")
-      yield* nodes.stop(id)
-      MemoryStorage.damage(disk, disk.recovered.log.last)
-      const before = { ...disk }
+      const [behind, damaged] = others(nodes, leader)
+      if (behind === undefined || damaged === undefined) return assert.fail("there are not three")
+      yield* nodes.stop(behind.id)
+      yield* result(leader.raft.propose(bytes("b")))
+      yield* nodes.stop(leader.id)
+      yield* nodes.stop(damaged.id)
+      const { last } = damaged.disk.recovered.log
+      MemoryStorage.damage(damaged.disk, last)
 
-      const error = yield* Effect.flip(nodes.start(id))
+      // The one that missed it, and the one that lost it: together they must not decide.
+      yield* nodes.start(behind.id)
+      yield* nodes.start(damaged.id)
+      yield* TestClock.adjust(20_000)
+      assert.strictEqual((yield* nodes.get(behind.id).raft.status).leader, undefined)
+      const { reasons } = yield* nodes.get(damaged.id).raft.explain()
+      assert.isTrue(reasons.some((reason) => reason.includes("has lost a part of its log")), reasons.join("\n"))
 
-      assert.isTrue(error._tag === "StorageError" && error.reason._tag === "Corrupt", `${error}`)
-      assert.deepStrictEqual({ ...disk, isOpen: false }, before)
+      yield* nodes.start(leader.id)
+      yield* propose(nodes, "c")
+      yield* TestClock.adjust(1000)
+      assert.isUndefined(damaged.disk.damaged)
+      assert.isAtLeast(damaged.disk.recovered.log.last, last)
+
+      // Repaired, its vote counts as any other.
+      yield* nodes.stop(leader.id)
+      yield* propose(nodes, "d")
     })))
 })
 

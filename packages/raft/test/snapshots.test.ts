@@ -64,6 +64,27 @@ describe("snapshots", () => {
       assert.isAtLeast((yield* nodes.get(away.id).raft.status).snapshot, 300)
     })))
 
+  it.effect("have nothing in them for a witness that joins behind one, also when it starts again", () =>
+    seeded(Effect.gen(function*() {
+      const nodes = yield* TestNodes.make({ config: small })
+      const leader = yield* propose(nodes, words(1, 250))
+      yield* nodes.start("n4")
+      const witness = { ...TestNodes.member("n4"), isWitness: true }
+      const added = yield* result(leader.raft.changeMembership({ _tag: "AddVoter", member: witness }))
+      assert.isTrue(Exit.isSuccess(added))
+      yield* nodes.stop("n4")
+      yield* nodes.start("n4")
+      yield* propose(nodes, words(251, 270))
+
+      const { commit } = yield* leader.raft.status
+      yield* until(Effect.map(
+        nodes.get("n4").raft.status,
+        (status) => status.applied >= commit ? Option.some(true) : Option.none()
+      ))
+      assert.isAtLeast((yield* nodes.get("n4").raft.status).snapshot, 200)
+      assert.deepStrictEqual(nodes.get("n4").applied, [])
+    })))
+
   it.effect("are what a node begins with when it starts again", () =>
     seeded(Effect.gen(function*() {
       const nodes = yield* TestNodes.make({ config: small })

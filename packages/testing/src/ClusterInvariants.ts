@@ -125,7 +125,10 @@ const askedBy = ({ state: { log } }: Observed, outputs: ReadonlyArray<Output.Out
   return log.memberships.findLast((entry) => !added.includes(entry))?.membership ?? log.boundary.membership
 }
 
-/** Once committed by counting, an entry is on the disks of a majority for good; of both, if two decided together. */
+/**
+ * Once committed by counting, an entry is on the disks of a majority for good; of both, if two decided together. Whoever has
+ * lost it and knows that its log had gone as far counts as one of them: it lets nobody lead who lacks it.
+ */
 const checkQuorum = (
   history: History,
   nodes: ReadonlyMap<LogPosition.NodeId, Observed>,
@@ -141,7 +144,10 @@ const checkQuorum = (
   const entry = history.committed[index - 1]
   const voters = [...new Set([...membership.voters, ...membership.outgoing])]
   if (entry === undefined || !voters.every((id) => nodes.has(id))) return
-  const isHolder = (id: string) => history.wiped.has(id) || same(nodes.get(id)?.stored.entries[index - 1], entry)
+  const isHolder = (id: string) => {
+    const { damaged, entries = [] } = nodes.get(id)?.stored ?? {}
+    return history.wiped.has(id) || same(entries[index - 1], entry) || (damaged !== undefined && damaged.last >= index)
+  }
   const holders = voters.filter(isHolder)
   const isSafe = MembershipInvariants.canDecide(membership, holders)
   hold("what is committed is on the disks of a majority", isSafe, () => `${index} is on ${holders.join(",")}`)

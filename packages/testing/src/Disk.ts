@@ -62,6 +62,8 @@ export interface Stored {
   readonly snapshot?: StoredSnapshot
   readonly taken?: Taken
   readonly received?: Received
+  /** The last entry of the log before a part of it was lost. */
+  readonly damaged?: { readonly last: LogPosition.Index; readonly lastTerm: LogPosition.Term }
 }
 
 /** A write on its way to the store, with the contents that the engine does not know. */
@@ -138,7 +140,7 @@ const carryOut = (stored: Stored, waiting: Waiting): Stored => {
   if (append !== undefined && (append.from !== kept.length + 1 || append.to !== kept.length + entries.length)) {
     throw new Error(`write ${write.write} appends ${append.from}-${append.to} to a log that ends at ${kept.length}`)
   }
-  const { received: _, taken, ...others } = stored
+  const { damaged, received: _, taken, ...others } = stored
   const isAdopted = snapshot !== undefined && snapshot.bytes === taken?.bytes
   return {
     ...others,
@@ -147,9 +149,25 @@ const carryOut = (stored: Stored, waiting: Waiting): Stored => {
     entries: append === undefined ? kept : [...kept, ...entries],
     ...(boundary !== undefined && { boundary: { index: boundary.index, term: boundary.term } }),
     ...(snapshot !== undefined && { snapshot }),
+    ...(damaged !== undefined && write.isRepaired !== true && { damaged }),
     ...(taken !== undefined && !isAdopted && { taken }),
     ...(received !== undefined && !isReceived && { received })
   }
+}
+
+/** The entries from `from` on are lost, and with them the vote; how far they went, and the term, are known. */
+export const damage = (disk: Disk, from: LogPosition.Index): Disk => {
+  const { damaged, entries, hardState: { term } } = disk.stored
+  const last = entries.length
+  const lastTerm = entries[last - 1]?.term ?? 0
+  const isFarther = damaged === undefined || lastTerm > damaged.lastTerm
+    || (lastTerm === damaged.lastTerm && last > damaged.last)
+  return make({
+    ...disk.stored,
+    hardState: { term: term + 1, votedFor: undefined },
+    entries: entries.slice(0, from - 1),
+    damaged: isFarther ? { last, lastTerm } : damaged
+  })
 }
 
 /** Makes everything up to `write` durable. */
@@ -176,7 +194,7 @@ export const memberships = (entries: ReadonlyArray<Entry>, previous = 0): Readon
   )
 
 /** What a node is told of its disk when it starts. */
-export const recover = ({ boundary, entries, hardState, membership, snapshot }: Stored): State.Recovered => {
+export const recover = ({ boundary, damaged, entries, hardState, membership, snapshot }: Stored): State.Found => {
   const { index, term } = boundary ?? { index: 0, term: 0 }
   const held = entries.slice(index)
   const log = {
@@ -186,7 +204,8 @@ export const recover = ({ boundary, entries, hardState, membership, snapshot }: 
     last: entries.length,
     sizes: []
   }
-  if (snapshot === undefined) return { hardState, log }
+  const found = { hardState, log, ...(damaged && { damaged }) }
+  if (snapshot === undefined) return found
   const { bytes: _, ...known } = snapshot
-  return { hardState, log, snapshot: known }
+  return { ...found, snapshot: known }
 }

@@ -294,6 +294,10 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
   ClusterInvariants.died(cluster.history, node.id)
 }
 
+/** The disk of a node that is down loses the entries from `from` on. */
+export const damage = (cluster: Cluster, node: Node, from: LogPosition.Index): void =>
+  store(cluster, node, Disk.damage(node.disk, from))
+
 /** The node comes back with what its disk kept. Open reads were lost with it, and what its state machine held. */
 export const restart = (cluster: Cluster, node: Node): void => {
   // Far from every other seed: who draws what another has drawn takes an answer to that one for its own.

@@ -12,7 +12,8 @@
  *   change n1 add-voter|add-learner|promote|demote|remove n4 [expected=3] · change n1 replace n1,n4 [learners=n5]
  *   transfer n1 to n3 [within 1000] · abort n1
  *   plan n1 n2 · force n1               what is to be done when no others are left, and doing it
- *   disk n1 slow|fast · stall n1 on|off · persist n1 [2] · crash n1 [keeping 1] · restart n1 · wipe n1
+ *   disk n1 slow|fast · stall n1 on|off · persist n1 [2]
+ *   crash n1 [keeping 1] · restart n1 · wipe n1 · damage n1 from 4
  *   apply n1 slow|fast · applied n1 4
  *   snapshot n1 · snapshots n1 slow|fast|otherwise · taken n1
  *   cut n1→n2 · isolate n1 · block n1→n2 · heal
@@ -21,7 +22,8 @@
  *
  * `<which>` is a link such as `n1→n2` (`*` for any node), then a kind of message, then `first`, `last` or a
  * number; each part may be left out. A node with a star is a witness, one with `^2` has that priority; `snapshots n1
- * otherwise` lets it write down the same state in other bytes; `wipe` brings it back with an empty disk.
+ * otherwise` lets it write down the same state in other bytes; `wipe` brings it back with an empty disk, and `damage` takes entries from the disk
+ * of one that is down.
  */
 import { Describe, Engine, type LastResort, type LogPosition, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
@@ -239,6 +241,12 @@ export const commands: Readonly<Record<string, Command>> = {
     const wiped = nodeNamed(stage, id)
     EngineCluster.wipe(stage.cluster, wiped)
     stage.print(stage.describe(wiped))
+  },
+  damage: (stage, { words: [id, , from] }) => {
+    const dead = nodeNamed(stage, id)
+    if (dead.isUp) throw new Error(`${id} is up`)
+    EngineCluster.damage(stage.cluster, dead, Notation.parseNumber(from))
+    stage.print(`${dead.id} has lost its entries from ${from} on`)
   },
   abort: (stage, { words: [id] }) =>
     EngineCluster.take(stage.cluster, liveNode(stage, id), [{ _tag: "AbortTransfer", now: stage.cluster.now }]),

@@ -46,6 +46,7 @@ export const state = (state: State): string => {
     applied < commit ? `applied=${applied}` : "",
     snapshot.index === 0 ? "" : `snapshot=${position(snapshot)}`,
     log.boundary.index === 0 ? "" : `first=${log.boundary.index + 1}`,
+    state.lost === undefined ? "" : `lost=${position(state.lost)}`,
     receiving === undefined ? "" : `receiving=${receiving.received}/${receiving.snapshot.size}`,
     `vote=${state.votedFor ?? "-"}`,
     leader !== undefined && leader !== id ? `leader=${leader}` : ""
@@ -111,8 +112,11 @@ const body = (message: Message): string => {
 /** What is said, without who says it. */
 export const message = (message: Message): string => `${message._tag} ${body(message)}`
 
-const write = ({ append, boundary, chunk, hardState, snapshot, truncateAfter, write: id }: Write): string => {
+const write = (
+  { append, boundary, chunk, hardState, isRepaired, snapshot, truncateAfter, write: id }: Write
+): string => {
   const parts = [
+    isRepaired === true ? "repaired" : "",
     chunk === undefined ? "" : `chunk=${chunk.offset}-${chunk.offset + chunk.length - 1}`,
     snapshot === undefined ? "" : `snapshot=${position(snapshot)} size=${snapshot.size}`,
     boundary === undefined

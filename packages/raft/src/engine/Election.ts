@@ -46,7 +46,7 @@ const askFirst = (state: State): Next => {
 
 /** Says what it would do, and remembers nothing: neither the term nor the asker (§9.6). */
 export const onRequestPreVote = (state: State, message: RequestPreVote): Next => {
-  const granted = !hearsLeader(state) && message.term >= state.term && !Roles.isFenced(state)
+  const granted = !hearsLeader(state) && message.term >= state.term && !Roles.isKeptOut(state)
     && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
   const { round } = message
   return next(
@@ -102,7 +102,7 @@ export const onTimeoutNow = (state: State, { last }: TimeoutNow): Next =>
 /** A node votes once per term, first come, for a candidate whose log holds all that its own does (§3.6.1). */
 export const onRequestVote = (state: State, message: RequestVote): Next => {
   const free = state.votedFor === undefined || state.votedFor === message.from
-  const granted = free && state.leader === undefined && !Roles.isFenced(state)
+  const granted = free && state.leader === undefined && !Roles.isKeptOut(state)
     && LogPosition.isUpToDate(message.last, Log.lastPosition(state.log))
   const reply = { _tag: "VoteReply", from: state.id, term: state.term, granted } as const
   if (!granted) return next(state, send(state, message.from, reply))

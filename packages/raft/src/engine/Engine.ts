@@ -16,7 +16,7 @@ import type { Output } from "./Output.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import type { Settings } from "./Settings.ts"
-import { isLeader, type Leader, type Outcome, type Recovered, type State } from "./State.ts"
+import { type Found, isLeader, type Leader, type Outcome, type State } from "./State.ts"
 import * as Step from "./Step.ts"
 
 export interface Start {
@@ -28,7 +28,7 @@ export interface Start {
   readonly seed: Chance.Seed
   readonly now: number
   /** What was found on the disk; nothing on a new one. */
-  readonly recovered?: Recovered
+  readonly recovered?: Found
   /** The first membership of a new cluster. Of no effect on a node that has a log or knows a membership. */
   readonly bootstrap?: Membership.Membership
 }
@@ -40,6 +40,7 @@ export interface Start {
 export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settings }: Start): Next => {
   const log = recovered?.log ?? Log.empty()
   const snapshot = recovered?.snapshot ?? Log.noSnapshot(log.boundary.membership)
+  const damaged = recovered?.damaged
   const state: State = {
     id,
     incarnation,
@@ -67,6 +68,7 @@ export const start = ({ bootstrap, id, incarnation, now, recovered, seed, settin
     heardLeaderAt: recovered !== undefined && recovered.hardState.term > 0 ? now : Number.NEGATIVE_INFINITY,
     tidings: { term: 0, commit: 0, at: Number.NEGATIVE_INFINITY },
     freshAt: Number.NEGATIVE_INFINITY,
+    lost: damaged && { term: damaged.lastTerm, index: damaged.last },
     strangers: []
   }
   const isNew = log.last === 0 && state.term === 0 && Log.membership(log).members.length === 0

@@ -6,7 +6,7 @@
  */
 import * as Describe from "./Describe.ts"
 import * as Log from "./Log.ts"
-import type { Index, NodeId } from "./LogPosition.ts"
+import type { Index, LogPosition, NodeId } from "./LogPosition.ts"
 import * as Membership from "./Membership.ts"
 import type { Progress } from "./Progress.ts"
 import * as Replication from "./Replication.ts"
@@ -63,6 +63,10 @@ const viewOf = (state: State<Leader>, progress: Progress): MemberView => ({
   snapshot: progress.sending && { stored: progress.sending.stored, size: state.snapshot.size }
 })
 
+const underRepair = ({ id, log }: State, lost: LogPosition): string =>
+  `${id} has lost a part of its log, which went to ${Describe.position(lost)} and goes to ` +
+  `${Describe.position(Log.lastPosition(log))}: it votes for nobody, and does not stand, until a leader has repaired it`
+
 /** Why nobody leads, as far as a node can tell that does not lead and follows nobody. */
 const withoutLeader = (state: State): ReadonlyArray<string> => {
   const { electionDeadline, id, log, now, role } = state
@@ -75,6 +79,7 @@ const withoutLeader = (state: State): ReadonlyArray<string> => {
       `${id} is given up, and can only come back under another id, with an empty disk`
     ]
   }
+  if (state.lost !== undefined) return [underRepair(state, state.lost), wait]
   if (Membership.isWitness(membership, id)) return [`${id} is a witness, and so does not stand`, wait]
   if (!Membership.mayLead(membership, id)) return [`${id} has priority 0, and so does not stand`, wait]
   if (!Roles.mayStand(state)) return [`${id} does not vote, and so does not stand`, wait]
@@ -157,5 +162,6 @@ export const explain = (state: State, index: Index = state.log.last): Explanatio
   const fate = index <= state.commit
     ? `entry ${index} is committed`
     : `${state.leader} knows what becomes of entry ${index}`
-  return { ...known, reasons: [heard, fate, ...strangers(state)], members: [] }
+  const repair = state.lost === undefined ? [] : [underRepair(state, state.lost)]
+  return { ...known, reasons: [heard, fate, ...repair, ...strangers(state)], members: [] }
 }

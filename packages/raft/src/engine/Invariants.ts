@@ -13,6 +13,7 @@ import * as Membership from "./Membership.ts"
 import { halt, type Next } from "./Next.ts"
 import type { Output } from "./Output.ts"
 import * as Quorum from "./Quorum.ts"
+import * as Repair from "./Repair.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import { isLeader, type State, type Waiter } from "./State.ts"
@@ -71,6 +72,8 @@ export const ofState: Readonly<Record<string, (state: State) => boolean>> = {
     ),
   "nobody takes part in elections of an epoch of which its log holds nothing": (state) =>
     state.role._tag === "Follower" || !Roles.isFenced(state),
+  "a node under repair does not stand": (state) =>
+    !Repair.isUnderway(state) || (state.role._tag !== "PreCandidate" && state.role._tag !== "Candidate"),
   "a read waits for a round that has begun, and for the leader's own term": (state) =>
     !isLeader(state) ||
     state.role.reads.every(({ index, sequence }) =>
@@ -242,6 +245,17 @@ export const ofStep: Readonly<Record<string, (step: Step) => boolean>> = {
       receiving = { snapshot: chunk.snapshot, received: chunk.offset + chunk.length, writes: [] }
     }
     return true
+  },
+  "a node under repair votes for nobody": ({ after, outputs }) =>
+    !Repair.isUnderway(after) ||
+    outputs.filter(isOf("Send")).every(({ message }) =>
+      (message._tag !== "VoteReply" && message._tag !== "PreVoteReply") || !message.granted
+    ),
+  "a repair ends only with a log that is as up to date as it was, and that is durable": ({ after, before }) => {
+    if (before.lost === undefined || after.lost !== undefined) return true
+    const { durability: { durable }, log } = after
+    const term = Log.termAt(log, durable)
+    return typeof term === "number" && LogPosition.isUpToDate({ term, index: durable }, before.lost)
   },
   "what is resolved is committed at its index and term": (step) =>
     step.outputs.filter(isOf("Resolved")).every(({ batch, from, to }) =>

@@ -33,6 +33,7 @@ export const flow = (...steps: ReadonlyArray<(state: State) => Next>) => (state:
 /** What a write may carry; the log in the state must show it already. */
 export interface Change {
   readonly hardState?: true
+  readonly isRepaired?: true
   readonly truncateAfter?: Index
   readonly append?: Append
   readonly boundary?: Boundary
@@ -57,7 +58,8 @@ export const write = <R extends Role>(state: State<R>, change: Change): readonly
       append: change.append,
       boundary: change.boundary,
       chunk: change.chunk,
-      snapshot: change.snapshot
+      snapshot: change.snapshot,
+      ...(change.isRepaired && { isRepaired: true })
     }
   ]
 }

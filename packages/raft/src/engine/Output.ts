@@ -42,6 +42,8 @@ export interface Write {
   readonly chunk: Chunk | undefined
   /** The snapshot that counts from now on: it was taken, or received with the chunks up to this write. */
   readonly snapshot: Snapshot | undefined
+  /** Nothing is missing any more of what damage took. */
+  readonly isRepaired?: true
 }
 
 /**

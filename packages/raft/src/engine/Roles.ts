@@ -8,6 +8,7 @@ import * as Membership from "./Membership.ts"
 import { type Next, next, write } from "./Next.ts"
 import type { Output } from "./Output.ts"
 import type { Progress } from "./Progress.ts"
+import * as Repair from "./Repair.ts"
 import type { Follower, Handle, Leader, Role, State } from "./State.ts"
 
 export const follower: Follower = { _tag: "Follower" }
@@ -62,13 +63,16 @@ export const refuseChange = (request: Handle): Output => ({
 export const isFenced = ({ log, term }: State): boolean =>
   epochOf(term) > epochOf(Log.lastTerm(log)) && Log.membership(log).members.length > 0
 
+/** Whether it takes part in no election: its vote would count for more than its log holds. */
+export const isKeptOut = (state: State): boolean => isFenced(state) || Repair.isUnderway(state)
+
 /**
  * Who votes may stand. So may whoever is voted out by a membership that is not committed yet: its log may be the only
  * one that holds it (§4.2.2). A witness may not, for it could not send what it does not have.
  */
 export const mayStand = (state: State): boolean => {
   const { commit, id, log } = state
-  if (isFenced(state) || Membership.isWitness(Log.membership(log), id)) return false
+  if (isKeptOut(state) || Membership.isWitness(Log.membership(log), id)) return false
   if (Membership.isVoter(Log.membership(log), id)) return true
   return Log.membershipIndex(log) > commit && Membership.isVoter(Log.previousMembership(log), id)
 }

@@ -8,7 +8,7 @@
 import type { Seed } from "./Chance.ts"
 import type { Durability, WriteId } from "./Durability.ts"
 import type { Log, Snapshot } from "./Log.ts"
-import type { Index, NodeId, Term } from "./LogPosition.ts"
+import type { Index, LogPosition, NodeId, Term } from "./LogPosition.ts"
 import type { Change } from "./Membership.ts"
 import type { Progress } from "./Progress.ts"
 import type { Settings } from "./Settings.ts"
@@ -206,6 +206,8 @@ export interface State<out R extends Role = Role> {
   readonly tidings: Tidings
   /** When everything was applied that the leader had said was committed; minus infinity before that. */
   readonly freshAt: number
+  /** The last entry of the log before a part of it was lost; undefined once it is as up to date as that (`Repair`). */
+  readonly lost: LogPosition | undefined
   /** Who was not heard because of its disk: the last of each name. */
   readonly strangers: ReadonlyArray<Stranger>
 }
@@ -228,6 +230,12 @@ export interface Recovered {
   readonly log: Log
   /** Absent where there is none. */
   readonly snapshot?: Snapshot
+}
+
+/** The same, where a part of it may be lost. */
+export interface Found extends Recovered {
+  /** The last entry that was durable, if not all are there. */
+  readonly damaged?: { readonly last: Index; readonly lastTerm: Term } | undefined
 }
 
 export const isLeader = (state: State): state is State<Leader> => state.role._tag === "Leader"

@@ -19,6 +19,7 @@ import { flow, halt, type Next, next, send } from "./Next.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Read from "./Read.ts"
 import * as Reconfiguration from "./Reconfiguration.ts"
+import * as Repair from "./Repair.ts"
 import * as Replication from "./Replication.ts"
 import * as Roles from "./Roles.ts"
 import * as SnapshotReceiving from "./SnapshotReceiving.ts"
@@ -298,6 +299,7 @@ export const react = (state: State, input: Input): Next => {
 
 /** What follows from the state, whatever changed it; done once for all the inputs that came together. */
 export const settle: (state: State) => Next = flow(
+  Repair.proceed,
   Election.tally,
   Commit.advance,
   Reconfiguration.proceed,

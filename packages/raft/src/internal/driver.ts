@@ -17,12 +17,12 @@ import * as Explain from "../engine/Explain.ts"
 import * as LastResort from "../engine/LastResort.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
-import { type Change, isWitness, type Membership, reachable } from "../engine/Membership.ts"
+import { type Change, find, isWitness, type Membership, reachable } from "../engine/Membership.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
 import { type Fatal, NotLeader } from "../RaftError.ts"
 import { StateMachine } from "../StateMachine.ts"
-import { Storage, StorageError } from "../Storage.ts"
+import { Storage } from "../Storage.ts"
 import { type Connection, type Envelope, Transport } from "../Transport.ts"
 import * as Applier from "./applier.ts"
 import * as Chunks from "./chunks.ts"
@@ -55,8 +55,6 @@ const recover = Effect.fnUntraced(function*({ bootstrap, cluster, id }: Options,
   const storage = yield* Storage
   const incarnation = yield* Random.nextIntBetween(1, Number.MAX_SAFE_INTEGER)
   const recovered = yield* storage.open({ cluster, node: id, incarnation })
-  // Its vote, and what it acknowledges, would count for more than it knows.
-  if (recovered.damaged !== undefined) return yield* new StorageError({ reason: recovered.damaged.found })
   const seed = yield* Random.nextIntBetween(0, 0x7fff_ffff)
   const now = time.now()
   const founders = bootstrap === undefined ? {} : { bootstrap }
@@ -109,7 +107,10 @@ const assemble = Effect.fnUntraced(function*(
     const age = Engine.age({ ...current(), now: time.now() })
     return isAWitness(id) || (maxAge < Number.POSITIVE_INFINITY && age > maxAge) ? new NotLeader({ leader }) : undefined
   })
-  const snapshots = yield* Snapshots.make({ machine, storage, isWitness: () => isAWitness(current().id), onTaken })
+  // Who joins as a witness does not know yet that it is one: its leader's snapshot may be older than the change.
+  const isWithoutState = ({ membership, size }: Log.Snapshot) =>
+    isAWitness(current().id) || (size === 0 && find(membership, current().id) === undefined)
+  const snapshots = yield* Snapshots.make({ machine, storage, isWithoutState, onTaken })
   const lane = { machine, snapshots, storage, tail, proposals, reads, time, onApplied: inbox.applied }
   const applier: Applier.Applier = yield* Applier.make(lane)
   const operations = new Operations(config, inbox.wake)

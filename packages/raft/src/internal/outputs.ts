@@ -52,9 +52,9 @@ const chunkOf = ({ batch, offset, snapshot }: Chunk, { inbox }: Parts): Snapshot
 const write = (output: Write, parts: Parts): void => {
   const entries = entriesOf(output, parts)
   if (entries !== undefined) parts.tail.append(entries)
-  const { boundary, hardState, snapshot, truncateAfter } = output
+  const { boundary, hardState, isRepaired, snapshot, truncateAfter } = output
   const chunk = output.chunk && chunkOf(output.chunk, parts)
-  parts.writer.push(output.write, { boundary, hardState, truncateAfter, entries, chunk, snapshot })
+  parts.writer.push(output.write, { boundary, hardState, truncateAfter, entries, chunk, snapshot, isRepaired })
 }
 
 /** `leader` is whom callers are referred to. */

@@ -30,8 +30,8 @@ export interface Snapshots {
 export interface Options {
   readonly machine: StateMachine["Service"]
   readonly storage: Storage["Service"]
-  /** A witness has no state: there is nothing to restore. */
-  readonly isWitness: () => boolean
+  /** What was sent to a witness has no state in it: there is nothing to restore. */
+  readonly isWithoutState: (snapshot: Snapshot) => boolean
   readonly onTaken: (index: Index, taken: SnapshotTaken) => void
 }
 
@@ -40,7 +40,7 @@ const pieceBytes = 256 * 1024
 
 const broken = (cause: unknown) => new Fatal({ reason: "StateMachine", cause })
 
-export const make = Effect.fnUntraced(function*({ isWitness, machine, onTaken, storage }: Options) {
+export const make = Effect.fnUntraced(function*({ isWithoutState, machine, onTaken, storage }: Options) {
   const writing = yield* FiberHandle.make<void, never>()
   const failure = yield* Deferred.make<never, Fatal | StorageError>()
 
@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function*({ isWitness, machine, onTaken, s
       yield* FiberHandle.run(writing, keep(index, bytes))
     }),
     restore: (snapshot, isWanted) => {
-      if (isWitness()) return Effect.succeed(true)
+      if (isWithoutState(snapshot)) return Effect.succeed(true)
       return machine.restore(read(snapshot)).pipe(
         Effect.as(true),
         Effect.catch((error) => isWanted() ? Effect.fail(error) : Effect.succeed(false)),

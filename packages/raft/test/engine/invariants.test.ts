@@ -25,6 +25,19 @@ const role = <R extends State.Role["_tag"]>(state: State.State, tag: R): Extract
 
 const leads = role(leader, "Leader")
 
+/** A node that has lost what came after its third entry. */
+const damaged: State.State = { ...follower, lost: LogPosition.make(1, 9) }
+
+const asking: Message.Message = {
+  _tag: "RequestVote",
+  from: "n2",
+  term: damaged.term,
+  last: LogPosition.make(1, 9),
+  isTransfer: false
+}
+
+const granting = (message: Message.Message): Output.Output => ({ _tag: "Send", to: "n2", message, after: 0 })
+
 /** The same leader, with this in what it knows of the first of the others. */
 const knowing = (fields: Partial<Progress.Progress>): State.State => ({
   ...leader,
@@ -103,6 +116,7 @@ const brokenStates: Readonly<Record<string, ReadonlyArray<State.State>>> = {
     { ...candidate, term: LogPosition.nextEpoch(candidate.term) },
     { ...leader, term: LogPosition.nextEpoch(leader.term) }
   ],
+  "a node under repair does not stand": [{ ...candidate, lost: LogPosition.make(1, 9) }],
   "a read waits for a round that has begun, and for the leader's own term": [
     reading({ sequence: leads.sequence + 1, index: 1 }),
     reading({ sequence: 1, index: 0 })
@@ -253,6 +267,25 @@ const brokenSteps: Readonly<Record<string, ReadonlyArray<Broken>>> = {
     [follower, receiving(4), [chunk(2)]],
     [receiving(0), receiving(4), [chunk(0), chunk(4)]]
   ],
+  "a node under repair votes for nobody": [
+    [
+      damaged,
+      damaged,
+      [granting({ _tag: "VoteReply", from: "n1", term: damaged.term, granted: true })],
+      [{ _tag: "Receive", now: damaged.now, message: asking, batch: undefined }]
+    ],
+    [damaged, damaged, [
+      granting({ _tag: "PreVoteReply", from: "n1", term: damaged.term, round: 1, granted: true })
+    ]]
+  ],
+  "a repair ends only with a log that is as up to date as it was, and that is durable": [
+    [damaged, follower, []],
+    [
+      { ...follower, lost: LogPosition.make(1, 3) },
+      { ...follower, durability: { ...follower.durability, durable: 2 } },
+      []
+    ]
+  ],
   "what is resolved is committed at its index and term": [
     [waiting, follower, [{ _tag: "Resolved", batch: 1, from: 2, to: 3 }]]
   ],
@@ -282,7 +315,8 @@ const implied: Readonly<Record<string, ReadonlyArray<string>>> = {
   "nobody takes part in elections of an epoch of which its log holds nothing": [
     "who may not vote does not campaign",
     "a leader's log ends in its own term"
-  ]
+  ],
+  "a node under repair does not stand": ["who may not vote does not campaign"]
 }
 
 const brokenBy = <A>(sentences: Readonly<Record<string, (each: A) => boolean>>, each: A): ReadonlyArray<string> =>
