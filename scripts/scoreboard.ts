@@ -95,11 +95,11 @@ const ofTheMachine = ["seconds", "statesPerSecond"]
 
 const aboutModel = (model: Model | undefined): string => {
   if (model === undefined) return missing("model", "pnpm model --json docs/scoreboard/model.json")
-  const columns = [...new Set(model.configurations.flatMap((each) => Object.keys(each)))].filter((name) =>
-    !ofTheMachine.includes(name)
-  )
+  const found = new Set(["name", ...model.configurations.flatMap((each) => Object.keys(each))])
+  const columns = [...found].filter((name) => !ofTheMachine.includes(name))
+  const states = model.configurations.reduce((sum, { states }) => sum + Number(states), 0)
   return [
-    `From \`pnpm model --states ${model.bound} --json docs/scoreboard/model.json\`.`,
+    `From \`pnpm model --states ${model.bound} --json docs/scoreboard/model.json\`: **${written(states)}** states.`,
     "",
     row(columns),
     row(columns.map(() => "---")),
