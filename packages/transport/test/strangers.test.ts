@@ -1,6 +1,6 @@
 import { eventually } from "@effect-raft/testing/Stage"
 import { empty, Kind } from "@effect-raft/transport/Frame"
-import { protocol } from "@effect-raft/transport/Handshake"
+import { maxHandshakeBytes, protocol } from "@effect-raft/transport/Handshake"
 import { encode } from "@effect-raft/transport/MessageCodec"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -48,14 +48,19 @@ describe("a handshake is refused, with the reason", () => {
 })
 
 describe("whoever makes no sense is hung up on, and others are served", () => {
-  const hugeFrame = Buffer.concat(empty(Kind.hello))
-  hugeFrame.writeUInt32BE(0xffff_ffff, 0)
-  hugeFrame.writeUInt16BE(crc32(hugeFrame.subarray(0, 6)) & 0xffff, 6)
+  /** The beginning of a frame that says how long it is, and nothing of what it says. */
+  const beginning = (size: number): Buffer => {
+    const frame = Buffer.concat(empty(Kind.hello))
+    frame.writeUInt32BE(size, 0)
+    frame.writeUInt16BE(crc32(frame.subarray(0, 6)) & 0xffff, 6)
+    return frame
+  }
   for (
     const [what, bytes] of [
       ["an HTTP request", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
       ["a TLS hello", Buffer.from("16030102000100010001fc0303", "hex")],
-      ["a frame of four gigabytes", hugeFrame],
+      ["a frame of four gigabytes", beginning(0xffff_ffff)],
+      ["a frame larger than any hello", beginning(maxHandshakeBytes + 1)],
       ["a message before hello", Buffer.concat(encode(note("a")))],
       ["a ping before hello", Buffer.concat(empty(Kind.ping))]
     ] as const
