@@ -89,15 +89,21 @@ export const layers: ReadonlyArray<Layer> = [
     areas: ["engine"]
   },
   {
+    name: "wholenode",
+    meaning: "the real storage, driver and wire under one seed",
+    files: ["test/wholenode.test.ts"],
+    areas: ["engine", "driver", "storage", "transport"]
+  },
+  {
     name: "simulation",
-    meaning: "whole nodes under a seed, killed and judged",
+    meaning: "whole nodes in memory under a seed, killed and judged",
     files: ["packages/raft/test/simulation*.test.ts", "packages/testing/test/testCluster.test.ts"],
     areas: ["engine", "driver"]
   },
   {
     name: "processes",
     meaning: "real processes",
-    files: ["test/!(browser|toolchain).test.ts"],
+    files: ["test/!(browser|toolchain|wholenode).test.ts"],
     areas: ["engine", "driver", "storage", "transport"]
   }
 ]

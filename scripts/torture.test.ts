@@ -38,6 +38,8 @@ describe("torture", () => {
     assert.strictEqual(Torture.commandOf(turn), "SEED=7 pnpm test packages/raft/test/engine/walk.test.ts")
     const model = { name: "model", files: [] }
     assert.match(Torture.commandOf({ torture: model, seed: 7 }), /^pnpm model --states 100007 [a-z-]+$/)
+    const nodes = { name: "whole nodes", files: [] }
+    assert.strictEqual(Torture.commandOf({ torture: nodes, seed: 7 }), "pnpm simulate --seeds 20 --from 7")
   })
 
   it("takes for a failure whatever ends badly", () => {

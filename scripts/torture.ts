@@ -25,13 +25,18 @@ interface Torture {
   readonly files: ReadonlyArray<string>
 }
 
-/** The model checker has no seed: each turn takes one configuration, further than CI does. */
-const model = "model"
-
-const modelArguments = (seed: number): ReadonlyArray<string> => {
-  const { all } = ModelConfigurations
-  return ["--states", String(100_000 + seed % 300_000), all[seed % all.length]?.name ?? ""]
+/** A command of its own in the place of tests: what to type after `pnpm`, for a seed. */
+const commands: Readonly<Record<string, (seed: number) => ReadonlyArray<string>>> = {
+  // Has no seed: each turn takes one configuration, further than CI does.
+  model: (seed) => {
+    const { all } = ModelConfigurations
+    return ["model", "--states", String(100_000 + seed % 300_000), all[seed % all.length]?.name ?? ""]
+  },
+  "whole nodes": (seed) => ["simulate", "--seeds", "20", "--from", String(seed)]
 }
+
+/** What `pnpm` makes of the first word. */
+const scripts: Readonly<Record<string, string>> = { model: "scripts/model-check.ts", simulate: "scripts/simulate.ts" }
 
 export const tortures: ReadonlyArray<Torture> = [
   { name: "walks", files: ["packages/raft/test/engine/walk.test.ts"] },
@@ -40,7 +45,8 @@ export const tortures: ReadonlyArray<Torture> = [
   { name: "services", files: ["packages/testing/test/testCluster.test.ts"] },
   { name: "wire", files: ["packages/transport/test/fuzz.test.ts"] },
   { name: "histories", files: ["packages/testing/test/linearizability.test.ts"] },
-  { name: model, files: [] },
+  { name: "whole nodes", files: [] },
+  { name: "model", files: [] },
   { name: "processes", files: ["test/kill.test.ts"] }
 ]
 
@@ -62,7 +68,9 @@ export function* seedsFrom(first: number): Generator<number, never> {
 
 /** What to type to see it again. */
 export const commandOf = ({ seed, torture: { files, name } }: Turn): string =>
-  name === model ? `pnpm model ${modelArguments(seed).join(" ")}` : `SEED=${seed} pnpm test ${files.join(" ")}`
+  commands[name] === undefined
+    ? `SEED=${seed} pnpm test ${files.join(" ")}`
+    : `pnpm ${commands[name](seed).join(" ")}`
 
 interface Report {
   readonly testResults: ReadonlyArray<{
@@ -116,12 +124,13 @@ const run = async (turn: Turn, milliseconds: number): Promise<ReadonlyArray<Fail
     "--reporter=json",
     `--outputFile.json=${results}`
   ]
-  const args = name === model ? [join(root, "scripts/model-check.ts"), ...modelArguments(seed)] : [...vitest, ...files]
+  const [script = "", ...rest] = commands[name]?.(seed) ?? []
+  const args = script === "" ? [...vitest, ...files] : [join(root, scripts[script] ?? script), ...rest]
   try {
     const end = await runProcess(args, seed, openSync(printed, "w"), milliseconds)
     if (end === "late") return undefined
-    if (name !== model) return failuresOf(turn, end, readFileSync(results, "utf8"))
-    return end === 0 ? [] : [{ ...turn, test: "the model", why: readFileSync(printed, "utf8") }]
+    if (script === "") return failuresOf(turn, end, readFileSync(results, "utf8"))
+    return end === 0 ? [] : [{ ...turn, test: script, why: readFileSync(printed, "utf8") }]
   } catch (cause) {
     return [{ ...turn, test: "all", why: `nothing was left to read: ${cause}` }]
   } finally {
