@@ -100,7 +100,9 @@ export const transport: ReadonlyArray<Mutant> = [
     file: file("SendQueue"),
     find: "if (this.#ending || (this.#messages > 0 && this.#isFull(size, isBulk))) return false",
     replace: "if (this.#ending) return false",
-    removes: "bounds what waits for a socket"
+    removes: "bounds what waits for a socket",
+    survives:
+      "`hasRoom` asks the same before anything is encoded, so no more than one message goes beyond; sendQueue.test.ts notices, and is named after the module"
   },
   {
     name: "entries-leave-no-room-for-votes",
