@@ -76,7 +76,7 @@ export const broken: Readonly<Record<string, Variant>> = {
   ),
   "a leader that does not wait for the others": { transport: optimistic },
   "a lease that does not look at the wall clock": { onClock: (clock) => void (clock.isWallTruthful = false) },
-  "clocks that differ by more than they may": { onClock: (clock) => void (clock.exaggeration = 10) },
+  "clocks that differ by more than they may": { onClock: (clock) => void (clock.exaggeration = 40) },
   "reads that ask nobody": {
     raft: (raft) => ({ ...raft, read: (query) => raft.read(query, { consistency: "stale" }) })
   },
@@ -96,4 +96,22 @@ export const broken: Readonly<Record<string, Variant>> = {
       propose: (command) => Effect.catchTag(raft.propose(command), "Unknown", () => raft.propose(command))
     })
   }
+}
+
+/** What brings the mistakes to light that few plans do, from the second line on. */
+export const grounds: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "a lease that does not look at the wall clock": [
+    "at 1500 suspend leader 0 for 1200",
+    "at 3500 suspend leader 0 for 1300",
+    "at 5500 suspend leader 0 for 1400",
+    "at 7500 suspend leader 0 for 1100"
+  ],
+  "clocks that differ by more than they may": [
+    "at 0 drift n1 90 for 0",
+    "at 0 drift n2 80 for 0",
+    "at 1500 partition leader 0 for 700",
+    "at 3500 partition leader 0 for 700",
+    "at 5500 partition leader 0 for 700",
+    "at 7500 partition leader 0 for 700"
+  ]
 }

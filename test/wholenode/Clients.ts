@@ -23,6 +23,7 @@ export const make: Effect.Effect<Clients> = Effect.map(
 )
 
 const isGone = Symbol("isGone")
+const late = Symbol("late")
 
 const didNotHappen = (error: unknown): boolean =>
   error === isGone
@@ -31,16 +32,15 @@ const didNotHappen = (error: unknown): boolean =>
 
 const classify = History.classify<string, unknown, string>({ result: (list) => list, didNotHappen })
 
-/** Waits for an answer, and for no longer than it may take: a node that runs says something in time. */
+/** Waits for an answer. A node that runs says something in time, and whoever waits for longer than that is wronged. */
 const answered = Effect.fnUntraced(function*(
   machines: Machines,
   node: Node,
-  request: Effect.Effect<unknown, unknown>
+  request: Effect.Effect<unknown, unknown>,
+  patience: number
 ) {
   const { absences } = node
-  // Some have no patience: they ask elsewhere, and never know.
-  const isPatient = (yield* Random.nextIntBetween(0, 3)) > 0
-  const patience = isPatient ? machines.plan.settings.request + 1000 : yield* Random.nextIntBetween(50, 500)
+  const isPatient = patience > machines.plan.settings.request + 500
   const answer = yield* Effect.timeoutOption(request, patience)
   if (answer._tag === "Some") return String(answer.value)
   const isThere = machines.nodes.get(node.id) === node && node.absences === absences && !machines.isPaused(node.id)
@@ -48,15 +48,21 @@ const answered = Effect.fnUntraced(function*(
   if (isPatient && isThere && stopped === undefined) {
     machines.watch.say(`${node.id} has left a client without an answer`)
   }
-  return yield* Effect.fail("late" as const)
+  return yield* Effect.fail(late)
 })
 
-export const perform = (machines: Machines, node: Node | undefined, action: Ledger.Action, isLease: boolean) => {
+export const perform = (
+  machines: Machines,
+  node: Node | undefined,
+  action: Ledger.Action,
+  isLease: boolean,
+  patience = machines.plan.settings.request + 1000
+) => {
   if (node === undefined) return Effect.fail(isGone)
   const request: Effect.Effect<unknown, unknown> = action._tag === "Add"
     ? node.raft.propose(Ledger.command(action.key, action.word))
     : node.raft.read(action.key, { consistency: isLease ? "lease" : "linearizable" })
-  return answered(machines, node, request)
+  return answered(machines, node, request, patience)
 }
 
 /** Asks, writes down what came of it, and answers with the exit. */
@@ -101,10 +107,30 @@ export const client = Effect.fnUntraced(function*(machines: Machines, clients: C
     const action: Ledger.Action = dice < 4 || dice === 9
       ? { _tag: "Add", key, word: `${name}${turn}` }
       : { _tag: "Read", key }
-    const exit = yield* record(clients, name, action, perform(machines, node, action, dice > 5))
+    // Some have no patience: they ask elsewhere, and never know.
+    const isPatient = (yield* Random.nextIntBetween(0, 3)) > 0
+    const patience = isPatient ? undefined : yield* Random.nextIntBetween(50, 500)
+    const exit = yield* record(clients, name, action, perform(machines, node, action, dice > 5, patience))
     leader = Exit.isSuccess(exit) ? leader : named(exit.cause)
     if (Exit.isSuccess(exit) && action._tag === "Add") leader = node?.id
     yield* Effect.sleep(yield* Random.nextIntBetween(1, Exit.isSuccess(exit) ? 25 : 80))
+  }
+})
+
+/**
+ * Reads by lease from whoever leads, and stays with it until it says that it does not: one that was deposed must not
+ * answer. It asks anew all the time, for what was asked before others wrote may be answered as if they had not.
+ */
+export const reader = Effect.fnUntraced(function*(machines: Machines, clients: Clients, name: string) {
+  let faithful: string | undefined
+  while (true) {
+    const key = keys[yield* Random.nextIntBetween(0, 2)] ?? "a"
+    faithful ??= (yield* machines.leader)?.id
+    const node = machines.nodes.get(faithful ?? "")
+    const action: Ledger.Action = { _tag: "Read", key }
+    const exit = yield* record(clients, name, action, perform(machines, node, action, true, 100))
+    if (Exit.isFailure(exit) && Cause.squash(exit.cause) !== late) faithful = undefined
+    yield* Effect.sleep(yield* Random.nextIntBetween(1, 50))
   }
 })
 

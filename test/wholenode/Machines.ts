@@ -102,7 +102,7 @@ export class Machines {
     machine.process = process
     machine.isStarting = false
     yield* Effect.forkDetach(Effect.flatMap(process.exit, (exit) => this.#ended(machine, process, exit)))
-  })
+  }, Effect.uninterruptible)
 
   #life(machine: Machine) {
     const { clock, disk, id } = machine
@@ -197,7 +197,7 @@ export class Machines {
     yield* this.start(id)
   })
 
-  /** Ends the process by one of the ways there are, and says whether there was one. */
+  /** Ends the process by one of the ways there are. Whoever began that goes on to its end, or nobody could start it again. */
   readonly #end = Effect.fnUntraced({ self: this }, function*(id: string, how: "kill" | "stop") {
     const machine = this.machine(id)
     const { process } = machine
@@ -206,13 +206,13 @@ export class Machines {
     this.#asked.add(process)
     // What stands still hears no signal, but for the one that nobody hears.
     if (how === "stop") yield* this.resume(id)
-    yield* Effect.uninterruptible(process[how])
+    yield* process[how]
     if (machine.process !== process) return
     machine.process = undefined
     machine.pausedAt = undefined
     if (how === "kill") yield* this.network.kill(id)
     machine.disk.killed()
-  })
+  }, Effect.uninterruptible)
 
   stop(id: string) {
     return this.#end(id, "stop")
@@ -224,7 +224,9 @@ export class Machines {
 
   /** The power is lost, whether a process runs or not. */
   powerLoss(id: string) {
-    return Effect.tap(this.#end(id, "kill"), () => Effect.sync(() => this.machine(id).disk.powerLoss()))
+    return Effect.uninterruptible(
+      Effect.tap(this.#end(id, "kill"), () => Effect.sync(() => this.machine(id).disk.powerLoss()))
+    )
   }
 
   /** Waits until the disk has been called so often, or for a while; then the power is lost. */

@@ -103,7 +103,10 @@ const all = Object.keys(kinds).filter(isKind)
 const often: ReadonlySet<Kind> = new Set(["crash", "blackout", "partition", "suspend", "snapshot"])
 
 /** Half of everything goes wrong for a moment only, the rest for up to several election timeouts. */
-const lasts = (dice: Dice): number => (dice.happens(0.5) ? dice.between(20, 300) : dice.between(300, 2500))
+const lasts = (
+  kind: Kind,
+  dice: Dice
+): number => (dice.happens(kind === "suspend" ? 0.2 : 0.5) ? dice.between(20, 300) : dice.between(300, 2500))
 
 const victims = (kind: Kind, founders: ReadonlyArray<string>, spares: ReadonlyArray<string>, dice: Dice) => {
   const shuffled = dice.shuffled(founders)
@@ -158,7 +161,7 @@ export const draw = (seed: number): Plan => {
     seed,
     nodes,
     spares: isDamaged ? (nodes - 1) / 2 : chosen.includes("change") ? dice.between(0, 2) : 0,
-    clients: dice.between(2, 4),
+    clients: dice.between(1, 3),
     until: dice.between(3000, 9000),
     latency: dice.pick(0, 1, 4, 15),
     segment: dice.pick(5000, 8192, 20_000),
@@ -177,7 +180,7 @@ export const draw = (seed: number): Plan => {
     const kind = dice.pick(chosen[0] ?? "crash", ...chosen.slice(1))
     if ((kind === "flip" || kind === "misdirect") && damages-- <= 0) continue
     const on = victims(kind, founders(settings), spares(settings), dice)
-    faults.push({ at, kind, on, amount: dice.between(0, kinds[kind]), lasts: lasts(dice) })
+    faults.push({ at, kind, on, amount: dice.between(0, kinds[kind]), lasts: lasts(kind, dice) })
   }
   return { settings, faults }
 }

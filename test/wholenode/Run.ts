@@ -155,6 +155,7 @@ const scenario = (plan: Plan.Plan, variant: Variant, watch: Watch, remains: Rema
     yield* Effect.forEach(machines.ids, (id) => machines.start(id))
     const names = "pqrstuvw".slice(0, plan.settings.clients)
     const working = yield* Effect.forEach(names, (name) => Effect.forkChild(Clients.client(machines, clients, name)))
+    working.push(yield* Effect.forkChild(Clients.reader(machines, clients, "reader")))
     const onStrike = Effect.fnUntraced(function*({ amount, kind, on }: Plan.Fault) {
       remains.faults[kind] = (remains.faults[kind] ?? 0) + 1
       yield* Simulation.trace(`${kind} ${on.join(",")} ${amount}`)
