@@ -41,8 +41,8 @@ export const isSound = ({ departing, members, outgoing, promoting, voters }: Mem
   const isOnce = (ids: ReadonlyArray<string>) => new Set(ids).size === ids.length
   const present = members.map((member) => member.id)
   const reachable = [...present, ...departing.map((member) => member.id)]
-  return (voters.length > 0 || reachable.length === 0) && isOnce(reachable) && isOnce(voters) && isOnce(outgoing) &&
-    isOnce(promoting)
+  return (voters.length > 0 || reachable.length === 0)
+    && isOnce(reachable) && isOnce(voters) && isOnce(outgoing) && isOnce(promoting)
     && voters.every((id) => present.includes(id)) && promoting.every((id) => present.includes(id))
     && outgoing.every((id) => reachable.includes(id))
 }

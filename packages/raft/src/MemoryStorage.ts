@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { crc32 } from "./Checksum.ts"
-import { isSameSnapshot, lastTerm, type Snapshot, truncateAfter as truncated } from "./engine/Log.ts"
+import { isSameSnapshot, type Snapshot, truncateAfter as truncated } from "./engine/Log.ts"
 import type { Index } from "./engine/LogPosition.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
@@ -88,12 +88,11 @@ export const letGo = (disk: MemoryDisk): void => {
  * @since 0.1.0
  */
 export const damage = (disk: MemoryDisk, from: Index): void => {
-  const { hardState, log } = disk.recovered
+  const { log } = disk.recovered
   if (disk.isOpen) throw new Error("a storage has the disk open")
   if (from <= log.boundary.index || from > log.last) throw new Error(`entry ${from} is not there`)
   const found = new Corrupt({ path, offset: 0, detail: `the entries from ${from} on were damaged` })
-  const reach = { last: log.last, lastTerm: lastTerm(log), term: hardState.term }
-  disk.damaged = { ...Recovery.farther(disk.damaged, reach), found }
+  disk.damaged = { ...Recovery.farther(disk.damaged, Recovery.reachOf(disk.recovered)), found }
   truncateAfter(disk.slabs, from - 1)
   disk.recovered = { ...disk.recovered, log: truncated(log, from - 1) }
 }

@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import * as Log from "./engine/Log.ts"
+import * as LogPosition from "./engine/LogPosition.ts"
 import type { Recovered } from "./engine/State.ts"
 import * as Entries from "./Entries.ts"
 import * as MembershipCodec from "./MembershipCodec.ts"
@@ -23,7 +24,25 @@ import type { Damaged, StorageWrite } from "./Storage.ts"
  */
 export const fresh: Recovered = { hardState: { term: 0, votedFor: undefined }, log: Log.empty() }
 
-type Reach = Omit<Damaged, "found">
+/**
+ * How far a node has come: its term, and the last entry of its log.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reach = Omit<Damaged, "found">
+
+/**
+ * How far a node has come with what was recovered.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const reachOf = ({ hardState, log }: Recovered): Reach => ({
+  term: hardState.term,
+  last: log.last,
+  lastTerm: Log.lastTerm(log)
+})
 
 /**
  * Why `write` cannot follow what is there, or undefined if it can. On the way to a disk such a write is a mistake in
@@ -89,8 +108,8 @@ const boundaryMisfit = (log: Log.Log, { index, term }: Log.Boundary): string | u
  */
 export const farther = (before: Reach | undefined, now: Reach): Reach => {
   if (before === undefined) return now
-  const isFarther = now.lastTerm > before.lastTerm || (now.lastTerm === before.lastTerm && now.last > before.last)
-  const { last, lastTerm } = isFarther ? now : before
+  const positionOf = ({ last, lastTerm }: Reach) => LogPosition.make(lastTerm, last)
+  const { last, lastTerm } = LogPosition.isUpToDate(positionOf(now), positionOf(before)) ? now : before
   return { last, lastTerm, term: Math.max(before.term, now.term) }
 }
 

@@ -130,8 +130,8 @@ export interface Identity {
  */
 export interface Loaded extends Recovered {
   /**
-   * Some of what was durable is lost: `log` ends before it, and is sound. Every `open` says so until a write is
-   * `repaired`; nothing is changed on the disk before the first write.
+   * Some of what was durable is lost: `log` ends before it, and is sound. Every `open` says so until a write
+   * `isRepaired`; nothing is changed on the disk before the first write.
    */
   readonly damaged?: Damaged | undefined
   /** The incarnation under which this storage was first opened. */

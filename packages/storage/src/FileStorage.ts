@@ -4,8 +4,8 @@
  *
  * The directory belongs to one node for good, and to one process at a time. What a crash tore at the end of the file is
  * cut off when it is opened. A record that fails its checksum before that is reported as `damaged`: what comes before it is
- * sound, and the first write cuts it off with all that follows. Any other damage is refused before anything is changed. After a failed write the storage
- * refuses everything: a sync that failed once may lie the next time.
+ * sound, and the first write cuts it off with all that follows. Any other damage is refused before anything is changed.
+ * After a failed write the storage refuses everything: a sync that failed once may lie the next time.
  *
  * Payloads stay on the disk; in memory is a row of numbers per record. The log is a row of files; the oldest go when a
  * snapshot stands for all that is in them.

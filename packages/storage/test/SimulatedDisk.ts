@@ -7,10 +7,10 @@
  * directory are separate things here, each with a sync of its own, as they are for the kernel.
  */
 import { Effect, Layer } from "effect"
-import { Locked, StorageError } from "effect-raft/Storage"
+import type { StorageError } from "effect-raft/Storage"
 import { basename } from "node:path"
-import { DirectoryLock } from "../src/internal/DirectoryLock.ts"
 import { Disk, failed, type File } from "../src/internal/Disk.ts"
+import { MemoryLock } from "./MemoryLock.ts"
 
 /** A call that changes something; files are known by numbers, since names change. */
 export type Call =
@@ -133,13 +133,17 @@ export class SimulatedDisk {
   /** Asked before each call. */
   faultAt: (call: Call) => Fault | undefined = () => undefined
   openFiles = 0
-  /** Whether a storage holds the directory. */
-  isHeld = false
+  readonly #lock = new MemoryLock()
   #nextFile: number
 
   constructor(start: State = blank) {
     this.history = [start]
     this.#nextFile = Math.max(0, ...start.files.keys()) + 1
+  }
+
+  /** Whether a storage holds the directory. */
+  get isHeld(): boolean {
+    return this.#lock.isHeld
   }
 
   get state(): State {
@@ -169,22 +173,10 @@ export class SimulatedDisk {
     open: (path, as) => Effect.acquireRelease(this.#open(path, as), () => Effect.sync(() => this.openFiles--))
   }
 
-  readonly #lock: DirectoryLock = {
-    acquire: (directory) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => {
-          if (this.isHeld) return Effect.fail(new StorageError({ reason: new Locked({ path: directory }) }))
-          this.isHeld = true
-          return Effect.void
-        }),
-        () => Effect.sync(() => void (this.isHeld = false))
-      )
-  }
-
   /** The disk, and the lock on the directory: nothing of what runs on it reaches the real one. */
   readonly layer: Layer.Layer<never> = Layer.mergeAll(
     Layer.succeed(Disk, this.#disk),
-    Layer.succeed(DirectoryLock, this.#lock)
+    this.#lock.layer
   )
 
   #open(path: string, as: "existing" | "empty"): Effect.Effect<File, StorageError> {

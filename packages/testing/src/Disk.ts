@@ -8,7 +8,7 @@
  * A snapshot's bytes are the entries that it stands for, one byte for each, so that whoever compares states compares
  * those. What the log gave up for a snapshot stays in `entries` all the same: no node reads it, but oracles do.
  */
-import { type Durability, type Log, type LogPosition, Membership, type Output, type State } from "effect-raft/engine"
+import { type Durability, type Log, LogPosition, Membership, type Output, type State } from "effect-raft/engine"
 
 /** One entry with its payload, or rather a name for it: two entries are the same if their contents are. */
 export interface Entry {
@@ -160,8 +160,8 @@ export const damage = (disk: Disk, from: LogPosition.Index): Disk => {
   const { damaged, entries, hardState: { term } } = disk.stored
   const last = entries.length
   const lastTerm = entries[last - 1]?.term ?? 0
-  const isFarther = damaged === undefined || lastTerm > damaged.lastTerm
-    || (lastTerm === damaged.lastTerm && last > damaged.last)
+  const isFarther = damaged === undefined
+    || LogPosition.isUpToDate({ term: lastTerm, index: last }, { term: damaged.lastTerm, index: damaged.last })
   return make({
     ...disk.stored,
     hardState: { term: term + 1, votedFor: undefined },

@@ -294,6 +294,17 @@ export const crash = (cluster: Cluster, node: Node, keeping: number): void => {
   ClusterInvariants.died(cluster.history, node.id)
 }
 
+/** Everything that is said arrives, and what is said to that, for so many rounds. Answers whether they came to an end. */
+export const settle = (cluster: Cluster, rounds: number): boolean => {
+  for (let round = 0; round < rounds && cluster.flights.length > 0; round++) deliverRound(cluster)
+  return cluster.flights.length === 0
+}
+
+/** Delivers what is on its way now, one by one. */
+export const deliverRound = (cluster: Cluster): void => {
+  for (const flight of cluster.flights) deliver(cluster, flight.to, [flight])
+}
+
 /** The disk of a node that is down loses the entries from `from` on. */
 export const damage = (cluster: Cluster, node: Node, from: LogPosition.Index): void =>
   store(cluster, node, Disk.damage(node.disk, from))

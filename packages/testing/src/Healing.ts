@@ -30,13 +30,8 @@ const repair = (cluster: EngineCluster.Cluster, nodes: Nodes): void => {
 /** How many rounds of messages may follow one event. */
 const maxRounds = 1000
 
-/** Everything that is said arrives, and everything that is said to that. */
-const settle = (cluster: EngineCluster.Cluster): void => {
-  for (let round = 0; cluster.flights.length > 0; round++) {
-    expect("the nodes come to an end with what they say", round < maxRounds)
-    for (const flight of cluster.flights) EngineCluster.deliver(cluster, flight.to, [flight])
-  }
-}
+const settle = (cluster: EngineCluster.Cluster): void =>
+  expect("the nodes come to an end with what they say", EngineCluster.settle(cluster, maxRounds))
 
 /**
  * What a cluster does in so many election timeouts without faults. The network is quicker than a timer: nodes that wait
@@ -58,8 +53,11 @@ const heal = (cluster: EngineCluster.Cluster, nodes: Nodes, timeouts: number): v
   }
 }
 
+/** What must come of it has not. Whatever else is thrown meanwhile was wrong on the way there. */
+export class Unhealed extends Error {}
+
 const expect = (sentence: string, isTrue: boolean): void => {
-  if (!isTrue) throw new Error(`not so, after all has healed: ${sentence}`)
+  if (!isTrue) throw new Unhealed(`not so, after all has healed: ${sentence}`)
 }
 
 /** A change is finished or taken back, and whoever asked for one knows what became of it. */

@@ -168,7 +168,7 @@ const linesOf = ({ setup }: Configuration): ReadonlyArray<string> => {
 
 const scriptOf = (lines: ReadonlyArray<string>): string => lines.map((line) => `> ${line}\n`).join("")
 
-const isBroken = (text: string): string | undefined => /^✗ .*$|^\S+ halts: .*$/m.exec(text)?.[0]
+const violationIn = (text: string): string | undefined => /^✗ .*$|^\S+ halts: .*$/m.exec(text)?.[0]
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
@@ -201,14 +201,15 @@ const find = (
   return ways.parents.length - 1
 }
 
-const recover = (search: Search, { world }: Open): string | undefined => {
+/** What goes wrong while the cluster recovers, or after. */
+const recover = (search: Search, { world }: Open): unknown => {
   const cluster = EngineCluster.copy(world.cluster)
   search.recoveries++
   try {
     Healing.checkRecovery(cluster, [...cluster.nodes.values()])
     return undefined
   } catch (cause) {
-    return messageOf(cause)
+    return cause
   }
 }
 
@@ -218,9 +219,9 @@ const expand = (search: Search, open: Open, next: Array<Open>): Fault | undefine
   const moves = Moves.movesOf(limits, open.world)
   const isEnd = moves.length === 0 && !Moves.isBeyond(limits, open.world)
   if (recoverFrom > 0 && (isEnd || open.place % recoverFrom === 0)) {
-    const sentence = recover(search, open)
-    const fault = sentence === undefined ? undefined : { sentence, from: open.place, move: undefined }
-    if (fault?.sentence.includes("after all has healed")) return fault
+    const cause = recover(search, open)
+    const fault = cause === undefined ? undefined : { sentence: messageOf(cause), from: open.place, move: undefined }
+    if (cause instanceof Healing.Unhealed) return fault
     search.unrecovered ??= fault
   }
   for (const [place, move] of moves.entries()) {
@@ -274,7 +275,7 @@ const pace = 10_000
 export const check = (configuration: Configuration, bound: Bound): Report => {
   const { name } = configuration
   const beginning = setUp(configuration, bound.reduce)
-  const early = isBroken(beginning.text)
+  const early = violationIn(beginning.text)
   if (early !== undefined) {
     const counterexample = { sentence: early, moves: 0, script: beginning.text }
     return { name, states: 0, steps: 0, depth: 0, recoveries: 0, isExhausted: false, counterexample }

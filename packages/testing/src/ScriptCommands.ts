@@ -22,8 +22,8 @@
  *
  * `<which>` is a link such as `n1→n2` (`*` for any node), then a kind of message, then `first`, `last` or a
  * number; each part may be left out. A node with a star is a witness, one with `^2` has that priority; `snapshots n1
- * otherwise` lets it write down the same state in other bytes; `wipe` brings it back with an empty disk, and `damage` takes entries from the disk
- * of one that is down.
+ * otherwise` lets it write down the same state in other bytes; `wipe` brings it back with an empty disk, and `damage` takes
+ * entries from the disk of one that is down.
  */
 import { Describe, Engine, type LastResort, type LogPosition, Settings } from "effect-raft/engine"
 import * as EngineCluster from "./EngineCluster.ts"
@@ -58,15 +58,8 @@ const liveNode = (stage: Stage, id: string | undefined): EngineCluster.Node => {
 /** How many rounds of messages, or timers, one command may bring about before something is wrong. */
 const maxRounds = 2000
 
-const nextRound = ({ cluster }: Stage): void => {
-  for (const flight of cluster.flights) EngineCluster.deliver(cluster, flight.to, [flight])
-}
-
-const deliverAll = (stage: Stage): void => {
-  for (let round = 0; stage.cluster.flights.length > 0; round++) {
-    if (round > maxRounds) throw new Error("the nodes never stop talking")
-    nextRound(stage)
-  }
+const deliverAll = ({ cluster }: Stage): void => {
+  if (!EngineCluster.settle(cluster, maxRounds)) throw new Error("the nodes never stop talking")
 }
 
 /** The messages that a script means. */
@@ -92,7 +85,7 @@ const select = (
 const deliver: Command = (stage, { words }) => {
   const { cluster } = stage
   if (words.length === 0) return deliverAll(stage)
-  if (words[0] === "once") return nextRound(stage)
+  if (words[0] === "once") return EngineCluster.deliverRound(cluster)
   if (words[0] === "together") {
     const id = words[1] ?? ""
     return EngineCluster.deliver(cluster, id, cluster.flights.filter((flight) => flight.to === id))

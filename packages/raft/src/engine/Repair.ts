@@ -21,9 +21,9 @@ export const isUnderway = ({ lost }: State): boolean => lost !== undefined
  */
 export const proceed = (state: State): Next => {
   const { durability: { durable }, log, lost } = state
+  if (lost === undefined) return next(state)
   const term = Log.termAt(log, durable)
-  if (lost === undefined || typeof term !== "number") return next(state)
-  if (!LogPosition.isUpToDate({ term, index: durable }, lost)) return next(state)
+  if (typeof term !== "number" || !LogPosition.isUpToDate({ term, index: durable }, lost)) return next(state)
   const [repaired, written] = write({ ...state, lost: undefined }, { hardState: true, isRepaired: true })
   return next(repaired, written)
 }

@@ -27,6 +27,13 @@ export const isNeeded = ({ log }: State, progress: Progress): boolean => progres
 const snapshotFor = ({ log, snapshot }: State, id: NodeId): Log.Snapshot =>
   Membership.isWitness(Log.membership(log), id) ? { ...snapshot, size: 0, checksum: 0 } : snapshot
 
+/**
+ * Whether a snapshot came here without the state. Who joins as a witness does not know yet that it is one: what its leader
+ * sends may be older than the change.
+ */
+export const isWithoutState = ({ id, log }: State, { membership, size }: Log.Snapshot): boolean =>
+  Membership.isWitness(Log.membership(log), id) || (size === 0 && Membership.find(membership, id) === undefined)
+
 const begin = (index: number, now: number): Sending => ({
   index,
   next: 0,

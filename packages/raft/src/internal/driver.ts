@@ -17,7 +17,8 @@ import * as Explain from "../engine/Explain.ts"
 import * as LastResort from "../engine/LastResort.ts"
 import * as Log from "../engine/Log.ts"
 import type { Index, LogPosition, NodeId } from "../engine/LogPosition.ts"
-import { type Change, find, isWitness, type Membership, reachable } from "../engine/Membership.ts"
+import { type Change, isWitness, type Membership, reachable } from "../engine/Membership.ts"
+import * as SnapshotSending from "../engine/SnapshotSending.ts"
 import type { State } from "../engine/State.ts"
 import { type Options as Config, RaftConfig } from "../RaftConfig.ts"
 import { type Fatal, NotLeader } from "../RaftError.ts"
@@ -107,9 +108,7 @@ const assemble = Effect.fnUntraced(function*(
     const age = Engine.age({ ...current(), now: time.now() })
     return isAWitness(id) || (maxAge < Number.POSITIVE_INFINITY && age > maxAge) ? new NotLeader({ leader }) : undefined
   })
-  // Who joins as a witness does not know yet that it is one: its leader's snapshot may be older than the change.
-  const isWithoutState = ({ membership, size }: Log.Snapshot) =>
-    isAWitness(current().id) || (size === 0 && find(membership, current().id) === undefined)
+  const isWithoutState = (snapshot: Log.Snapshot) => SnapshotSending.isWithoutState(current(), snapshot)
   const snapshots = yield* Snapshots.make({ machine, storage, isWithoutState, onTaken })
   const lane = { machine, snapshots, storage, tail, proposals, reads, time, onApplied: inbox.applied }
   const applier: Applier.Applier = yield* Applier.make(lane)

@@ -30,7 +30,7 @@ export interface Snapshots {
 export interface Options {
   readonly machine: StateMachine["Service"]
   readonly storage: Storage["Service"]
-  /** What was sent to a witness has no state in it: there is nothing to restore. */
+  /** There is nothing to restore from it. */
   readonly isWithoutState: (snapshot: Snapshot) => boolean
   readonly onTaken: (index: Index, taken: SnapshotTaken) => void
 }

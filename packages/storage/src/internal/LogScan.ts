@@ -16,6 +16,7 @@
  *
  * What cannot be told apart is damage to the last batch and a crash during it. It is taken for the crash.
  */
+import * as Recovery from "effect-raft/Recovery"
 import { Corrupt, StorageError } from "effect-raft/Storage"
 import * as Effect from "effect/Effect"
 import type { FileWindow } from "./FileWindow.ts"
@@ -63,7 +64,7 @@ export interface Scanned {
 export interface Damage {
   readonly detail: string
   /** How far the node had come by the last intact record in the file; undefined if there is none that tells. */
-  readonly reach: WalRecord.Reach | undefined
+  readonly reach: Recovery.Reach | undefined
 }
 
 export const corrupt = (path: string, offset: number, detail: string): StorageError =>
@@ -151,7 +152,7 @@ const recordAt = Effect.fnUntraced(function*(options: Options, offset: number) {
  */
 const lookBehind = Effect.fnUntraced(function*(options: Options, offset: number, sequence: number) {
   let later: Found | undefined
-  let reach: WalRecord.Reach | undefined
+  let reach: Recovery.Reach | undefined
   let next = yield* intactRecord(options, offset)
   while (next !== undefined) {
     const { head } = next
@@ -172,9 +173,9 @@ export const lastReach = Effect.fnUntraced(function*(options: Options) {
   return (yield* lookBehind(options, options.start, options.sequence)).reach
 })
 
-const reachIn = ({ version }: Options, { body }: Found): WalRecord.Reach | undefined => {
+const reachIn = ({ version }: Options, { body }: Found): Recovery.Reach | undefined => {
   const decoded = WalRecord.decodeBody(version, body)
-  return decoded?._tag === "Checkpoint" ? WalRecord.reachOf(decoded.recovered) : decoded?.reach
+  return decoded?._tag === "Checkpoint" ? Recovery.reachOf(decoded.recovered) : decoded?.reach
 }
 
 /** The first intact record at `offset` or anywhere behind it. */

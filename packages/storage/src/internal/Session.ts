@@ -186,7 +186,7 @@ const appendBatch = Effect.fnUntraced(function*(session: Session, writes: Readon
     const misfit = Recovery.misfit(recovered, write)
     if (misfit !== undefined) return yield* Effect.die(new Error(misfit))
     recovered = Recovery.after(recovered, write)
-    const reach = WalRecord.reachOf(recovered)
+    const reach = Recovery.reachOf(recovered)
     const record = WalRecord.encode(segment.header.seed, session.nextSequence + at, at, write, reach)
     if (record.size > options.maxRecordBytes) {
       const detail = `a record of ${record.size} bytes, and maxRecordBytes is ${options.maxRecordBytes}`

@@ -14,9 +14,10 @@
  * The reach is how far the node had come with this record: its term, and the last entry of its log. Where a record before
  * it is damaged, it tells how much there was; neither what is lost nor anything behind the damage could.
  */
-import { Log, type LogPosition, Membership, type State } from "effect-raft/engine"
+import { Log, Membership, type State } from "effect-raft/engine"
 import { type Entries, isWellFormed } from "effect-raft/Entries"
 import * as MembershipCodec from "effect-raft/MembershipCodec"
+import type { Reach } from "effect-raft/Recovery"
 import type { StorageWrite } from "effect-raft/Storage"
 import { crc32 } from "node:zlib"
 import { Reader, textSize, Writer } from "./Bytes.ts"
@@ -45,19 +46,6 @@ const allParts = 63
 
 /** Stands in the place of the parts. */
 const checkpointMark = 128
-
-/** How far a node had come. */
-export interface Reach {
-  readonly term: LogPosition.Term
-  readonly last: LogPosition.Index
-  readonly lastTerm: LogPosition.Term
-}
-
-export const reachOf = ({ hardState, log }: State.Recovered): Reach => ({
-  term: hardState.term,
-  last: log.last,
-  lastTerm: Log.lastTerm(log)
-})
 
 /** What a body says. Before version 3 it has no reach. */
 export type Body =

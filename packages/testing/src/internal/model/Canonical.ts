@@ -15,20 +15,21 @@ import { putRole, putWishes } from "./RoleDigest.ts"
 
 type Node = EngineCluster.Node
 
-const tags: ReadonlyArray<Message.Message["_tag"]> = [
-  "RequestPreVote",
-  "PreVoteReply",
-  "RequestVote",
-  "VoteReply",
-  "AppendEntries",
-  "AppendReply",
-  "InstallSnapshot",
-  "SnapshotReply",
-  "TimeoutNow",
-  "RequestRead",
-  "ReadReply",
-  "Disowned"
-]
+/** Every kind of message has a number of its own. */
+const kinds: Readonly<Record<Message.Message["_tag"], number>> = {
+  RequestPreVote: 0,
+  PreVoteReply: 1,
+  RequestVote: 2,
+  VoteReply: 3,
+  AppendEntries: 4,
+  AppendReply: 5,
+  InstallSnapshot: 6,
+  SnapshotReply: 7,
+  TimeoutNow: 8,
+  RequestRead: 9,
+  ReadReply: 10,
+  Disowned: 11
+}
 
 const putRuns = (digest: Digest.Digest, runs: ReadonlyArray<Log.Run>): void => {
   Digest.put(digest, runs.length)
@@ -93,7 +94,7 @@ const putMessage = (digest: Digest.Digest, naming: Naming.Naming, message: Messa
 const flightOf = (naming: Naming.Naming, { message, to }: EngineCluster.Flight): Digest.Digest => {
   const digest = Digest.make()
   const way = Naming.nameOf(naming, message.from) * 32 + Naming.nameOf(naming, to)
-  Digest.put(digest, way * 16 + tags.indexOf(message._tag))
+  Digest.put(digest, way * 16 + kinds[message._tag])
   Digest.put(digest, message.term)
   putMessage(digest, naming, message)
   return digest
