@@ -4,10 +4,10 @@
  * A layer is a set of test files. The test file that is named after a module is no evidence about that module: it says
  * the same thing a second time. The suites of the contracts are, whatever they are named: they say what is promised.
  */
-import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, globSync, readFileSync, rmSync } from "node:fs"
 import { basename, join, relative, sep } from "node:path"
 import type { Area } from "./mutants/Mutant.ts"
+import { runNode } from "./runNode.ts"
 
 export interface Layer {
   readonly name: string
@@ -148,44 +148,16 @@ export const ask = async (root: string, files: ReadonlyArray<string>, seconds: n
     `--outputFile.json=${results}`,
     ...files
   ]
-  const child = spawn(process.execPath, [vitest, ...args], {
-    cwd: root,
-    env: { ...outerEnvironment(), NODE_OPTIONS: "--max-old-space-size=3072" },
-    stdio: "ignore",
-    detached: true
-  })
-  running.add(child)
-  const end = await ended(child, seconds)
-  running.delete(child)
+  const env = { ...outerEnvironment(), NODE_OPTIONS: "--max-old-space-size=3072" }
+  const end = await runNode([vitest, ...args], { cwd: root, env, stdio: "ignore" }, seconds * 1000)
   if (end === "late") return `no end within ${seconds} seconds`
   if (end === 0) return undefined
   return existsSync(results) ? firstFailure(root, JSON.parse(readFileSync(results, "utf8"))) : "the tests did not run"
 }
 
-/** Whoever ends this process ends what it has started, too. */
-const running = new Set<ChildProcess>()
-process.once("exit", () => running.forEach(kill))
-
-/** It and all that it has started, and nothing else. */
-const kill = ({ exitCode, pid }: ChildProcess): void => {
-  if (pid !== undefined && exitCode === null) process.kill(-pid, "SIGKILL")
-}
-
 /** Without what a test runner that started this one has put there. */
 const outerEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_ENV|NODE_OPTIONS)/.test(name)))
-
-const ended = (child: ChildProcess, seconds: number): Promise<number | "late"> =>
-  new Promise((resolve) => {
-    const late = setTimeout(() => {
-      resolve("late")
-      kill(child)
-    }, seconds * 1000)
-    child.once("exit", (code) => {
-      clearTimeout(late)
-      resolve(code ?? 1)
-    })
-  })
 
 /** A file that does not load is worth a mention only if no test has failed: whatever runs when one does is given up. */
 const firstFailure = (root: string, { testResults }: Report): string => {

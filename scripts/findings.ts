@@ -112,14 +112,9 @@ export const tally = ({ mutants }: Findings) =>
     }
   })
 
-/** What was found of mutants that are still the same: of one that has changed since, nothing is known. */
-const current = (findings: Findings, mutants: ReadonlyArray<Mutant>): Findings => {
-  const digests = new Map(mutants.map((mutant) => [mutant.name, digestOf(mutant)]))
-  return { ...findings, mutants: findings.mutants.filter(({ digest, name }) => digests.get(name) === digest) }
-}
-
 export const page = (all: Findings, mutants: ReadonlyArray<Mutant>): string => {
-  const findings = current(all, mutants)
+  // Of a mutant that has changed since it was run, nothing is known.
+  const findings = merge(all, [], mutants)
   const rows = new Map(findings.mutants.map((row) => [row.name, row]))
   const killed = findings.mutants.filter((row) => caughtBy(row).length > 0).length
   return `<!-- Printed by scripts/mutate.ts from docs/scoreboard/mutants.json. Do not edit. -->

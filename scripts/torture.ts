@@ -10,12 +10,12 @@
  * one. What real processes do is up to the machine: their seed only says which run it was.
  */
 import * as ModelConfigurations from "@effect-raft/testing/ModelConfigurations"
-import { spawn } from "node:child_process"
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { runNode } from "./runNode.ts"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 
@@ -83,35 +83,6 @@ interface Report {
   }>
 }
 
-/** A process and all that it starts, ended with this one; "late" when the time was over before. */
-const runProcess = async (
-  args: ReadonlyArray<string>,
-  seed: number,
-  out: number,
-  milliseconds: number
-): Promise<number | "late"> => {
-  const child = spawn(process.execPath, args, {
-    cwd: root,
-    env: { ...process.env, SEED: String(seed) },
-    stdio: ["ignore", out, out],
-    detached: true
-  })
-  const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGKILL"))
-  process.once("exit", kill)
-  const end = await new Promise<number | "late">((resolve) => {
-    const late = setTimeout(() => {
-      kill()
-      resolve("late")
-    }, milliseconds)
-    child.once("exit", (code) => {
-      clearTimeout(late)
-      resolve(code ?? 1)
-    })
-  })
-  process.off("exit", kill)
-  return end
-}
-
 /** One turn. Undefined when the time was over before it was. */
 const run = async (turn: Turn, milliseconds: number): Promise<ReadonlyArray<Failure> | undefined> => {
   const { seed, torture: { files, name } } = turn
@@ -127,7 +98,9 @@ const run = async (turn: Turn, milliseconds: number): Promise<ReadonlyArray<Fail
   const [script = "", ...rest] = commands[name]?.(seed) ?? []
   const args = script === "" ? [...vitest, ...files] : [join(root, scripts[script] ?? script), ...rest]
   try {
-    const end = await runProcess(args, seed, openSync(printed, "w"), milliseconds)
+    const out = openSync(printed, "w")
+    const env = { ...process.env, SEED: String(seed) }
+    const end = await runNode(args, { cwd: root, env, stdio: ["ignore", out, out] }, milliseconds)
     if (end === "late") return undefined
     if (script === "") return failuresOf(turn, end, readFileSync(results, "utf8"))
     return end === 0 ? [] : [{ ...turn, test: script, why: readFileSync(printed, "utf8") }]

@@ -27,6 +27,9 @@ export const areaOf = (file: string): Area => {
   return file.startsWith("packages/transport/") ? "transport" : "driver"
 }
 
+/** The path of a module of the engine. */
+export const engineFile = (name: string): string => `packages/raft/src/engine/${name}.ts`
+
 /** The program's text without the rule. */
 export const applyTo = (text: string, { file, find, name, replace }: Mutant): string => {
   const found = text.split(find).length - 1

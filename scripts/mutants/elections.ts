@@ -1,7 +1,5 @@
 /** Rules of elections: who votes for whom, when, and what a vote promises. */
-import type { Mutant } from "./Mutant.ts"
-
-const file = (name: string) => `packages/raft/src/engine/${name}.ts`
+import { engineFile as file, type Mutant } from "./Mutant.ts"
 
 export const elections: ReadonlyArray<Mutant> = [
   {

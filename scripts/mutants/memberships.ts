@@ -1,7 +1,5 @@
 /** Rules of memberships: what a majority is while it changes, and what may change when. */
-import type { Mutant } from "./Mutant.ts"
-
-const file = (name: string) => `packages/raft/src/engine/${name}.ts`
+import { engineFile as file, type Mutant } from "./Mutant.ts"
 
 export const memberships: ReadonlyArray<Mutant> = [
   {

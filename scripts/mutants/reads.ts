@@ -1,7 +1,5 @@
 /** Rules of reads, leases and of handing leadership over. */
-import type { Mutant } from "./Mutant.ts"
-
-const file = (name: string) => `packages/raft/src/engine/${name}.ts`
+import { engineFile as file, type Mutant } from "./Mutant.ts"
 
 export const reads: ReadonlyArray<Mutant> = [
   {

@@ -1,7 +1,5 @@
 /** Rules of the log: what is acknowledged, what is committed, what is taken away, what callers are told. */
-import type { Mutant } from "./Mutant.ts"
-
-const file = (name: string) => `packages/raft/src/engine/${name}.ts`
+import { engineFile as file, type Mutant } from "./Mutant.ts"
 
 export const replication: ReadonlyArray<Mutant> = [
   {

@@ -1,7 +1,5 @@
 /** Rules of snapshots: which one takes the place of what, and how it travels. */
-import type { Mutant } from "./Mutant.ts"
-
-const file = (name: string) => `packages/raft/src/engine/${name}.ts`
+import { engineFile as file, type Mutant } from "./Mutant.ts"
 
 export const snapshots: ReadonlyArray<Mutant> = [
   {
