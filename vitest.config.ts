@@ -6,7 +6,7 @@ export default defineConfig({
     pool: "forks",
     // Vitest would leave one core to itself, which on two cores is half the speed.
     maxWorkers: "100%",
-    testTimeout: 120_000,
+    testTimeout: 30_000,
     projects: [
       {
         extends: true,

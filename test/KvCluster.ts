@@ -245,6 +245,13 @@ export class KvCluster {
     return Effect.flatMap(request(`http://${http}${path}`, init, this.patience), outcome)
   }
 
+  /** Some node that is none of these. */
+  otherThan(...ids: ReadonlyArray<string>): Place {
+    const place = this.places.find(({ id }) => !ids.includes(id))
+    if (place === undefined) throw new Error(`there is none but ${ids.join()}`)
+    return place
+  }
+
   placeOf(id: string): Place {
     const place = this.places.find((each) => each.id === id)
     if (place === undefined) throw new Error(`there is no ${id}`)

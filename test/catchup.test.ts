@@ -15,7 +15,7 @@ it.live(
       const cluster = yield* KvCluster.make
       yield* cluster.startAll()
       const leader = yield* cluster.leader
-      const away = cluster.places.find(({ id }) => id !== leader.id) ?? leader
+      const away = cluster.otherThan(leader.id)
       yield* cluster.stop(away.id, "SIGKILL")
       const write = (turn: number) =>
         Effect.retry(cluster.ask(leader.http, `/kv/key-${turn % 100}`, { method: "PUT", body: `${turn}` }), patiently)

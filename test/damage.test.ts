@@ -61,8 +61,7 @@ const takeBack = Effect.fnUntraced(function*(cluster: KvCluster, id: string, har
   yield* Leadership.statusOf(cluster, id)
   if (harm.startsWith("cut")) {
     const leader = yield* cluster.leader
-    const to = cluster.places.find((place) => place.id !== id && place.id !== leader.id)?.id
-    yield* cluster.atLeader("/admin/transfer", "POST", { to })
+    yield* cluster.atLeader("/admin/transfer", "POST", { to: cluster.otherThan(id, leader.id).id })
   }
   yield* Leadership.caughtUp(cluster, id)
 })
@@ -80,7 +79,7 @@ it.live(
       for (const [turn, harm] of harms.entries()) {
         yield* Workload.progress(clients, 10)
         const leader = yield* cluster.leader
-        const id = turn % 2 === 0 ? leader.id : cluster.places.find((place) => place.id !== leader.id)?.id ?? leader.id
+        const { id } = turn % 2 === 0 ? leader : cluster.otherThan(leader.id)
         yield* cluster.stop(id, "SIGKILL")
         // The other two can only go on together, so both have all that was acknowledged.
         yield* Workload.progress(clients, 10)

@@ -36,7 +36,7 @@ it.live(
       for (const role of ["follower", "leader"] as const) {
         yield* Workload.progress(clients, 10)
         const { id } = yield* cluster.leader
-        const full = role === "leader" ? id : cluster.places.find((place) => place.id !== id)?.id ?? id
+        const full = role === "leader" ? id : cluster.otherThan(id).id
         yield* cluster.stop(full, "SIGTERM")
         const blocks = Math.ceil((yield* largest(cluster, full)) / block) + 128
         yield* cluster.start(full, { shell: `ulimit -f ${blocks}` })

@@ -5,6 +5,8 @@ import * as Workload from "./Workload.ts"
 
 const ids = ["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"]
 
+const patiently = Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })
+
 /** Starts a node and lets it vote. */
 const add = Effect.fnUntraced(function*(cluster: KvCluster, id: string) {
   yield* cluster.start(id)
@@ -17,11 +19,11 @@ const add = Effect.fnUntraced(function*(cluster: KvCluster, id: string) {
       const body = JSON.stringify({ id, address, role: "voter" })
       yield* cluster.ask(http, "/admin/members", { method: "POST", body })
     }),
-    Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })
+    patiently
   )
   yield* Effect.retry(
     Effect.flatMap(voters(cluster), (all) => all.includes(id) ? Effect.void : Effect.fail("not yet")),
-    Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })
+    patiently
   )
 })
 
@@ -30,7 +32,7 @@ const remove = Effect.fnUntraced(function*(cluster: KvCluster, id: string) {
   yield* cluster.atLeader(`/admin/members/${id}`, "DELETE")
   yield* Effect.retry(
     Effect.flatMap(membersOf(cluster), (all) => all.includes(id) ? Effect.fail("not yet") : Effect.void),
-    Schedule.upTo(Schedule.spaced("50 millis"), { duration: "30 seconds" })
+    patiently
   )
   yield* cluster.stop(id, "SIGTERM")
 })

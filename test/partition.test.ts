@@ -46,7 +46,7 @@ const partial = Effect.fnUntraced(function*(cluster: KvCluster, links: Links, me
   yield* Leadership.write(cluster, "probe", "before two are cut off from each other")
   yield* Effect.sleep("500 millis")
   const leader = yield* cluster.leader
-  const blind = cluster.places.find(({ id }) => id !== leader.id)?.id ?? ""
+  const blind = cluster.otherThan(leader.id).id
   yield* Leadership.caughtUp(cluster, blind)
   const before = yield* Leadership.term(cluster)
   const { passed } = links.of(leader.id, blind)

@@ -7,10 +7,10 @@
  * node may live on it for long.
  */
 import { Effect, Layer } from "effect"
-import { Locked, StorageError } from "effect-raft/Storage"
+import type { StorageError } from "effect-raft/Storage"
 import { basename } from "node:path"
-import { DirectoryLock } from "../../packages/storage/src/internal/DirectoryLock.ts"
 import { Disk, failed, type File } from "../../packages/storage/src/internal/Disk.ts"
+import { MemoryLock } from "../../packages/storage/test/MemoryLock.ts"
 import type { Dice } from "./Dice.ts"
 
 type Change =
@@ -84,7 +84,7 @@ export class FaultyDisk {
   #durableNames = new Map<string, Inode>()
   #pendingNames: Array<Naming> = []
   #failures: Array<Failure> = []
-  #isHeld = false
+  readonly #lock = new MemoryLock()
   /** After so many more calls the power is lost. */
   #untilCrash: { left: number; readonly tell: () => void } | undefined
   /** The names of files that are open, as they were when they were opened. */
@@ -105,7 +105,7 @@ export class FaultyDisk {
 
   /** The process is gone, and the machine goes on. */
   killed(): void {
-    this.#isHeld = false
+    this.#lock.isHeld = false
     this.open = []
     this.#untilCrash = undefined
   }
@@ -246,22 +246,10 @@ export class FaultyDisk {
     if (place >= 0) this.open.splice(place, 1)
   }
 
-  readonly #lock: DirectoryLock = {
-    acquire: (directory) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => {
-          if (this.#isHeld) return Effect.fail(new StorageError({ reason: new Locked({ path: directory }) }))
-          this.#isHeld = true
-          return Effect.void
-        }),
-        () => Effect.sync(() => void (this.#isHeld = false))
-      )
-  }
-
   /** The disk, and the lock on the directory. */
   readonly layer: Layer.Layer<never> = Layer.mergeAll(
     Layer.succeed(Disk, this.#disk),
-    Layer.succeed(DirectoryLock, this.#lock)
+    this.#lock.layer
   )
 
   #open(path: string, as: "existing" | "empty"): Effect.Effect<File, StorageError> {
